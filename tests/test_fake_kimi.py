@@ -35,9 +35,9 @@ def test_the_balance_is_told() -> None:
 
 def test_unknown_routes_are_answered_by_the_gateway() -> None:
     """An unknown URL is a 404 of another shape, given before the key is looked at."""
-    status, body = send(FakeKimi(), path="/v1/responses", key="")
+    status, body = send(FakeKimi(), path="/v1/embeddings", key="")
 
-    assert (404, "url.not_found", "/v1/responses") == (status, body["error"], body["url"])
+    assert (404, "url.not_found", "/v1/embeddings") == (status, body["error"], body["url"])
 
 
 def test_a_missing_key_is_refused() -> None:

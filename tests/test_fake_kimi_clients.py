@@ -12,6 +12,7 @@ import httpx
 import httpx2
 import openai
 import pytest
+from kimi_clients import async_http_client, http_client
 from openai import AsyncOpenAI, OpenAI
 
 from memory.testing import FakeKimi, Fault, asgi_app, serve
@@ -28,7 +29,7 @@ CALL = {
 
 def client_of(fake: FakeKimi) -> OpenAI:
     """Return a client of the SDK that talks to the server in this process."""
-    http = httpx2.Client(transport=fake.httpx2_transport())
+    http = http_client(fake)
     return OpenAI(api_key="sk-test", base_url="http://fake/v1", http_client=http, max_retries=0)
 
 
@@ -156,7 +157,7 @@ async def both_ways(client: AsyncOpenAI) -> tuple[str | None, str]:
 def test_the_asynchronous_sdk_is_served() -> None:
     """An asynchronous client gets whole and streamed replies."""
     fake = FakeKimi(reply=lambda _: TEXT)
-    http = httpx2.AsyncClient(transport=fake.async_httpx2_transport())
+    http = async_http_client(fake)
     client = AsyncOpenAI(api_key="sk-test", base_url="http://fake/v1", http_client=http)
 
     assert (TEXT, TEXT) == asyncio.run(both_ways(client))

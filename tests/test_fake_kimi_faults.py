@@ -6,9 +6,9 @@ import asyncio
 import json
 from typing import Any
 
-import httpx2
 import openai
 import pytest
+from kimi_clients import async_http_client, http_client, httpx_library
 from openai import AsyncOpenAI, OpenAI
 
 from memory.testing import FakeKimi, Fault
@@ -69,7 +69,7 @@ REFUSALS: dict[Fault, tuple[int, str, str]] = {
 
 def client_of(fake: FakeKimi, timeout: float | None = None) -> OpenAI:
     """Return a client without retries."""
-    http = httpx2.Client(transport=fake.httpx2_transport(), timeout=timeout)
+    http = http_client(fake, timeout=timeout)
     return OpenAI(api_key="sk-test", base_url="http://fake/v1", http_client=http, max_retries=0)
 
 
@@ -87,7 +87,7 @@ def stream(fake: FakeKimi) -> list[Any]:
 
 def lines(fake: FakeKimi) -> list[str]:
     """Return the lines of a streamed reply as they are on the wire."""
-    http = httpx2.Client(transport=fake.httpx2_transport())
+    http = http_client(fake)
     body = {"model": "kimi-k2.6", "messages": HELLO, "stream": True}
     headers = {"Authorization": "Bearer sk-test"}
     reply = http.post("http://fake/v1/chat/completions", json=body, headers=headers)
@@ -209,7 +209,7 @@ def test_streams_can_be_reset() -> None:
         for chunk in ask(fake, stream=True):
             arrived += chunk.choices[0].delta.content or ""
 
-    assert isinstance(caught.value.__cause__, httpx2.ReadError)
+    assert isinstance(caught.value.__cause__, httpx_library.ReadError)
     assert TEXT.startswith(arrived)
     assert 0 < len(arrived) < len(TEXT)
 
@@ -232,7 +232,7 @@ def test_a_reply_that_broke_off_is_given_again() -> None:
 
 async def reset_of(fake: FakeKimi) -> BaseException | None:
     """Return what an asynchronous client raises below a broken stream."""
-    http = httpx2.AsyncClient(transport=fake.async_httpx2_transport())
+    http = async_http_client(fake)
     async with AsyncOpenAI(
         api_key="sk-test", base_url="http://fake/v1", http_client=http, max_retries=0
     ) as client:
@@ -249,7 +249,9 @@ async def reset_of(fake: FakeKimi) -> BaseException | None:
 
 def test_asynchronous_streams_can_be_reset() -> None:
     """An asynchronous client meets the same error of its library."""
-    assert isinstance(asyncio.run(reset_of(FakeKimi(faults=[Fault.RESET]))), httpx2.ReadError)
+    assert isinstance(
+        asyncio.run(reset_of(FakeKimi(faults=[Fault.RESET]))), httpx_library.ReadError
+    )
 
 
 def test_streams_can_be_cut() -> None:
@@ -314,7 +316,7 @@ def test_asynchronous_clients_do_not_hold_the_loop_up() -> None:
     async def both() -> list[str]:
         fake = FakeKimi(faults=[Fault.SLOW], slow_seconds=0.05)
         order = list[str]()
-        http = httpx2.AsyncClient(transport=fake.async_httpx2_transport())
+        http = async_http_client(fake)
         async with AsyncOpenAI(
             api_key="sk-test", base_url="http://fake/v1", http_client=http, max_retries=0
         ) as client:

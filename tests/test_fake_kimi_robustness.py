@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memory.testing import FakeKimi, Request
@@ -83,19 +83,67 @@ BODIES = st.fixed_dictionaries(
 )
 
 
-def status_of(body: dict[str, Any]) -> int:
-    """Send a chat request and return the status of the response."""
+INPUT_PARTS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["input_text", "output_text", "input_image"]) | JSON},
+    optional={"text": st.text() | JSON, "image_url": JSON, "file_id": JSON},
+)
+INPUT_CONTENT = st.text() | st.lists(INPUT_PARTS, max_size=2) | JSON
+ITEMS = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant", "developer"]) | JSON},
+    optional={"type": st.just("message") | JSON, "content": INPUT_CONTENT},
+) | st.fixed_dictionaries(
+    {"type": st.sampled_from(["function_call", "function_call_output", "reasoning"])},
+    optional={
+        "call_id": st.just("a:0") | JSON,
+        "name": JSON,
+        "arguments": st.text() | JSON,
+        "output": INPUT_CONTENT,
+        "content": JSON,
+        "summary": JSON,
+    },
+)
+RESPONSES = st.fixed_dictionaries(
+    {},
+    optional={
+        "input": st.text() | st.lists(ITEMS | JSON, max_size=4) | JSON,
+        "instructions": st.text() | JSON,
+        "model": JSON,
+        "tools": JSON,
+        "tool_choice": JSON,
+        "reasoning": JSON,
+        "max_output_tokens": JSON,
+        "previous_response_id": JSON,
+        "stream": JSON,
+        "store": JSON,
+    },
+)
+
+
+# Bodies take long to invent where the machine has other things to do; that is no fault of theirs.
+often = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def status_of(body: dict[str, Any], path: str = "/v1/chat/completions") -> int:
+    """Send a request and return the status of the response."""
+    given = {"model": "kimi-k2.6", "messages": [USER], "input": "Hello", **body}
     request = Request(
         method="POST",
-        path="/v1/chat/completions",
+        path=path,
         headers={"Authorization": "Bearer sk-test"},
-        body=json.dumps({"model": "kimi-k2.6", "messages": [USER], **body}).encode(),
+        body=json.dumps(given).encode(),
     )
     return FakeKimi(count_text=len).handle(request).status
 
 
-@settings(max_examples=200)
+@often
 @given(BODIES)
 def test_no_body_breaks_the_server(body: dict[str, Any]) -> None:
     """Whatever is sent is answered or refused; nothing raises."""
     assert status_of(body) in {200, 400, 404}
+
+
+@often
+@given(RESPONSES)
+def test_no_body_breaks_the_other_route(body: dict[str, Any]) -> None:
+    """Whatever is sent in the format of Responses is answered or refused; nothing raises."""
+    assert status_of(body, "/v1/responses") in {200, 400, 404}

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from memory.testing import transports
 from memory.testing.kimi_chat import Chat, Outcome
 from memory.testing.kimi_count import count_text as kimi_tokens
+from memory.testing.kimi_encoding import accepts, compressed
 from memory.testing.kimi_faults import Fault, Faults
 from memory.testing.kimi_ids import Ids, IdSource
 from memory.testing.kimi_models import LEGACY_MODELS, LIVE_MODELS
 from memory.testing.kimi_reply import Reply
+from memory.testing.kimi_responses import Responses, asks_for_notes
 from memory.testing.kimi_summary import is_summary
 from memory.testing.kimi_wire import ApiError, Request, Response, Served, UnknownRouteError, dumps
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     import httpx
     import httpx2
 
+    from memory.testing.kimi_chat import Overflow
+    from memory.testing.kimi_encoding import Coding
     from memory.testing.kimi_models import Model
     from memory.testing.kimi_summary import SummaryJob
     from memory.testing.kimi_wire import Kind, Wire
@@ -44,7 +48,8 @@ _CHAT = ("POST", "/chat/completions")
 _ESTIMATE = ("POST", "/tokenizers/estimate-token-count")
 _MODELS = ("GET", "/models")
 _BALANCE = ("GET", "/users/me/balance")
-_ROUTES = {_CHAT, _ESTIMATE, _MODELS, _BALANCE}
+_RESPONSES = ("POST", "/responses")
+_ROUTES = {_CHAT, _RESPONSES, _ESTIMATE, _MODELS, _BALANCE}
 
 _TOO_LARGE = "Request exceeds the maximum size"
 _NO_KEY = "Invalid Authentication"
@@ -70,20 +75,37 @@ class FakeKimi:
     notes when asked for them, and logs every request. Given to a client as
     `OpenAI(http_client=httpx2.Client(transport=fake.httpx2_transport()), …)` it needs no socket.
 
+    Chat completions are as documented and recorded. `POST /v1/responses`, which the API lists
+    without a description, is inferred: OpenAI's format, read as a chat request, with the same
+    counts, rules, faults and queue of replies. The last 1,024 stored responses can be continued.
+
     Args:
         context_length: The window of every model in tokens; without it each has its own.
         api_key: The only key accepted; without it any is.
         models: The models that are served.
-        legacy: Whether kimi-k2.5 is served too.
+        legacy: Whether models that were retired are served too: kimi-k2.5, kimi-k2 and
+            moonshot-v1. The last two do not think and leave sampling to the caller; asked for
+            `n` choices, 1 to 5, they give as many, the first one as queued and each different.
         summarize: Writes notes: a text, an assistant message or a `Reply`. What it returns is
             sent as it is, calls in spite of `tool_choice: none` included, so that a disobedient
             model can be played.
-        reply: Answers turns, given the body: a text, an assistant message or a `Reply`.
+        reply: Answers turns, given the body (of a chat request, whichever the route): a text, an
+            assistant message or a `Reply`.
         faults: Faults queued for the first chat requests.
         count_text: Counts the tokens of a text.
         clock: Tells the seconds of `created`.
         sleep: Waits for slow replies; without it `time.sleep` or `asyncio.sleep`.
-        slow_seconds: How long slow replies take.
+        slow_seconds: How long slow replies take; a fraction of a second will do.
+        delay: How many seconds any answer takes, by the kind of request, refusals included; a
+            slow reply takes `slow_seconds` more. Carriers wait without holding a loop up.
+        overflow: How a request over the window is refused: with the limit and what was requested
+            (as reported of k2.5), with the limit alone, or with no figure (as documented).
+        max_body: Largest body in bytes that is taken; beyond it the answer is a 413. Such a
+            request is in the log with its body and kind, up to `MAX_BODY`.
+        compress: How bodies are compressed, streams event by event, where the request accepts
+            that; without it never.
+        null_usage: Whether streams that end with the usage, as `include_usage` asks for, say in
+            every chunk before it that it is null, as documented and never recorded.
         seed: Determines every identifier.
 
     Attributes:
@@ -106,11 +128,15 @@ class FakeKimi:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
         slow_seconds: float = 5.0,
+        delay: Callable[[Kind], float] | None = None,
+        overflow: Overflow = "requested",
+        max_body: int = MAX_BODY,
+        compress: Coding | None = None,
+        null_usage: bool = False,
         seed: str = "fake-kimi",
     ) -> None:
-        window = {} if context_length is None else {"context_length": context_length}
         served = (*models, *(LEGACY_MODELS if legacy else ()))
-        self.models = {model.id: replace(model, **window) for model in served}
+        self.models = {model.id: _sized(model, context_length) for model in served}
         self.requests: list[Served] = []
         self.sleep = sleep
         self._faults = Faults(faults)
@@ -120,10 +146,16 @@ class FakeKimi:
             count_text=count_text or kimi_tokens,
             summarize=summarize,
             reply=reply,
+            overflow=overflow,
+            null_usage=null_usage,
         )
+        self._responses = Responses(self._chat)
         self._api_key = api_key
         self._clock = clock
         self._slow_seconds = slow_seconds
+        self._delay = delay
+        self._max_body = max_body
+        self._compress = compress
         self._ids = IdSource(seed)
 
     def queue_reply(self, message: str | Wire | Reply) -> None:
@@ -159,11 +191,12 @@ class FakeKimi:
         except ApiError as error:
             outcome = _refusal(error)
         self.requests.append(_served(visit, outcome))
+        coding = self._coding(request)
         return Response(
             status=outcome.status,
-            headers=_headers(outcome, ids),
-            body=outcome.body,
-            delay=self._slow_seconds if outcome.slow else 0.0,
+            headers=_headers(outcome, ids, coding),
+            body=outcome.body if coding is None else compressed(outcome.body, coding),
+            delay=self._wait(visit.kind, slow=outcome.slow),
         )
 
     def httpx2_transport(self) -> httpx2.BaseTransport:
@@ -191,10 +224,21 @@ class FakeKimi:
             body = self._chat.prompts.shared(body)
             if route == _CHAT:
                 kind = "summary" if is_summary(body.get("messages")) else "chat"
+            elif route == _RESPONSES:
+                kind = "summary" if asks_for_notes(body) else "chat"
         return _Visit(request=request, route=route, body=body, kind=kind)
 
+    def _coding(self, request: Request) -> Coding | None:
+        coding = self._compress
+        accepted = coding is not None and accepts(request.header("accept-encoding"), coding)
+        return coding if accepted else None
+
+    def _wait(self, kind: Kind, *, slow: bool) -> float:
+        usual = 0.0 if self._delay is None else self._delay(kind)
+        return usual + self._slow_seconds if slow else usual
+
     def _admit(self, visit: _Visit) -> None:
-        if len(visit.request.body) > MAX_BODY:
+        if len(visit.request.body) > self._max_body:
             raise ApiError(_TOO_LARGE, status=413)
         if visit.route not in _ROUTES:
             raise UnknownRouteError(visit.request)
@@ -215,8 +259,16 @@ class FakeKimi:
         if visit.route == _ESTIMATE:
             total = self._chat.estimate(visit.body)
             return Outcome(body=dumps({"data": {"total_tokens": total}}))
-        envelope = {"id": ids.completion, "object": "", "created": int(self._clock())}
+        created = int(self._clock())
+        if visit.route == _RESPONSES:
+            key = ids.completion.removeprefix("chatcmpl-")
+            return self._responses.respond(visit.body, visit.kind, key=key, created=created)
+        envelope = {"id": ids.completion, "object": "", "created": created}
         return self._chat.complete(visit.body, visit.kind, envelope)
+
+
+def _sized(model: Model, context_length: int | None) -> Model:
+    return model if context_length is None else replace(model, context_length=context_length)
 
 
 def _decoded(body: bytes) -> dict[str, Any] | None:
@@ -254,7 +306,7 @@ def _served(visit: _Visit, outcome: Outcome) -> Served:
     )
 
 
-def _headers(outcome: Outcome, ids: Ids) -> Mapping[str, str]:
+def _headers(outcome: Outcome, ids: Ids, coding: Coding | None) -> Mapping[str, str]:
     """Return the headers of a response; there is no `x-request-id` and no `X-RateLimit-*`."""
     kind = "text/event-stream" if outcome.stream else "application/json; charset=utf-8"
     return {
@@ -264,5 +316,6 @@ def _headers(outcome: Outcome, ids: Ids) -> Mapping[str, str]:
         "X-Msh-Trace-Id": ids.trace,
         "Vary": "Origin",
         "Server": "cloudflare",
+        **({"Content-Encoding": coding} if coding else {}),
         **outcome.headers,
     }

@@ -41,7 +41,9 @@ class Call:
 
     @property
     def thinking(self) -> bool:
-        """Whether the model thinks before it answers: by default, and on some models always."""
+        """Whether the model thinks before it answers: by default, on some always or never."""
+        if not self.model.can_think:
+            return False
         if self.model.family in {"k2.7-code", "k3"}:
             return True
         return (self.body.get("thinking") or {}).get("type") != "disabled"
@@ -62,6 +64,11 @@ class Call:
         newer: int | None = self.body.get("max_completion_tokens")
         older: int | None = self.body.get("max_tokens")
         return older if newer is None else newer
+
+    @property
+    def choices(self) -> int:
+        """How many replies are asked for."""
+        return int(self.body.get("n") or 1)
 
     @property
     def stream(self) -> bool:

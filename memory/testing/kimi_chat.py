@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from memory.testing.kimi_answer import answer
 from memory.testing.kimi_call import Call
@@ -17,11 +17,10 @@ from memory.testing.kimi_summary import extract, summary_job
 from memory.testing.kimi_wire import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from memory.testing.kimi_faults import Effect, Faults
     from memory.testing.kimi_models import Model
-    from memory.testing.kimi_prompt import Part
     from memory.testing.kimi_reply import Spoken
     from memory.testing.kimi_summary import SummaryJob
     from memory.testing.kimi_wire import Kind, Wire
@@ -29,7 +28,60 @@ if TYPE_CHECKING:
 __all__ = (
     "Chat",
     "Outcome",
+    "Overflow",
+    "Said",
 )
+
+Overflow = Literal["requested", "limit", "too-long"]
+"""How a request over the window is refused: the three wordings that are known.
+
+`requested` is what k2.5 was reported to say, with both figures; `limit` and `too-long` are those
+of the documentation, with one figure and with none.
+"""
+
+_OVERFLOW: dict[Overflow, str] = {
+    "requested": "Invalid request: Your request exceeded model token limit: {limit} "
+    "(requested: {requested})",
+    "limit": "Your request exceeded model token limit : {limit}",
+    "too-long": "Input token length too long",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the model says to a request, before a route encodes it.
+
+    Attributes:
+        call: The request.
+        choices: The replies, as many as were asked for.
+        effect: What a fault does to their transmission.
+        prompt_tokens: As billed.
+        cached_tokens: The part of the prompt that was cached.
+    """
+
+    call: Call
+    choices: tuple[Spoken, ...]
+    effect: Effect
+    prompt_tokens: int
+    cached_tokens: int
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """The usage block of a chat completion."""
+        return usage(self.choices, prompt=self.prompt_tokens, cached=self.cached_tokens)
+
+    def outcome(self, body: bytes | Iterator[bytes]) -> Outcome:
+        """Return the answer of a route whose encoding is given."""
+        cached = self.cached_tokens
+        return Outcome(
+            body=body,
+            headers={"Msh-Context-Cache-Token-Saved": str(cached)} if cached else {},
+            stream=self.call.stream,
+            slow=self.effect.slow,
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=sum(one.completion_tokens for one in self.choices),
+            cached_tokens=cached,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +110,8 @@ class Chat:
         count_text: Counts the tokens of a text.
         summarize: Writes notes, instead of the library's offline summariser.
         reply: Answers turns, instead of quoting what was sent.
+        overflow: How a request over the window is refused.
+        null_usage: Whether chunks before the usage say, where it was asked for, that it is null.
 
     Attributes:
         prompts: Where prompts are rendered and counted.
@@ -71,6 +125,8 @@ class Chat:
         count_text: Callable[[str], int],
         summarize: Callable[[SummaryJob], str | Wire | Reply] | None,
         reply: Callable[[Wire], str | Wire | Reply] | None,
+        overflow: Overflow = "requested",
+        null_usage: bool = False,
     ) -> None:
         self.prompts = Prompts(count_text)
         self._models = models
@@ -78,6 +134,8 @@ class Chat:
         self._count_text = count_text
         self._summarize = summarize or (lambda job: extract(job, count_text))
         self._reply = reply or (lambda body: answer(body["messages"]))
+        self._overflow = _OVERFLOW[overflow]
+        self._null_usage = null_usage
         self._recorded: deque[Reply] = deque()
         self._cache = PrefixCache()
         self._lock = Lock()
@@ -92,16 +150,34 @@ class Chat:
         Raises:
             ApiError: If the request is refused, or a fault is due.
         """
+        said = self.say(body, kind)
+        return said.outcome(self._encoded(said, {**envelope, "model": said.call.model.id}))
+
+    def say(self, body: Wire, kind: Kind) -> Said:
+        """Return what the model says to the body of a chat request.
+
+        Raises:
+            ApiError: If the request is refused, or a fault is due.
+        """
         call = self.call(body)
         check(call, PARAMETER_RULES)
         check(call, STRUCTURE_RULES)
         parts = self.prompts.prompt(call)
         prompt = sum(part.tokens for part in parts)
-        room = _room(call, prompt)
+        room = self._room(call, prompt)
         effect = self._suffer(call, kind)
-        reply = self._draft(call, kind, effect).spoiled(effect)
-        spoken = speak(reply, thinking=call.thinking, cap=room, count=self._count_text)
-        return self._outcome(call, parts, spoken, effect, {**envelope, "model": call.model.id})
+        spoken = [
+            speak(reply.spoiled(effect), thinking=call.thinking, cap=room, count=self._count_text)
+            for reply in self._drafts(call, kind, effect)
+        ]
+        scope = (call.model.id, call.body.get("prompt_cache_key"))
+        return Said(
+            call=call,
+            choices=tuple(spoken),
+            effect=effect,
+            prompt_tokens=prompt,
+            cached_tokens=self._cache.cached_tokens(scope, parts),
+        )
 
     def estimate(self, body: Wire) -> int:
         """Answer a request for an estimate of tokens; its messages obey the same rules.
@@ -127,6 +203,18 @@ class Chat:
             raise ApiError(msg, status=404, kind="resource_not_found_error")
         return Call(body=body, model=model)
 
+    def _room(self, call: Call, prompt: int) -> int:
+        """Return how many tokens the completion may have.
+
+        Raises:
+            ApiError: If prompt and explicit cap exceed the window; a default cap never does.
+        """
+        limit = call.model.context_length
+        requested = prompt + (call.cap or 0)
+        if requested > limit:
+            raise ApiError(self._overflow.format(limit=limit, requested=requested))
+        return min(call.cap or call.model.default_completion, max(1, limit - prompt))
+
     def _suffer(self, call: Call, kind: Kind) -> Effect:
         """Return what the request suffers from the fault that is due.
 
@@ -138,15 +226,25 @@ class Chat:
             raise error
         return effect
 
-    def _draft(self, call: Call, kind: Kind, effect: Effect) -> Reply:
+    def _drafts(self, call: Call, kind: Kind, effect: Effect) -> list[Reply]:
+        """Return the replies asked for: the first may be recorded, the others are numbered."""
+        # A reply that will not arrive is left in the queue: a retry is given the same one.
+        keep = effect.ending == "reset"
+        recorded = None if kind == "summary" else self._next_recorded(keep=keep)
+        first = recorded or self._own(call, kind)
+        if call.choices == 1:
+            return [_obedient(call, kind, first)]
+        own = self._own(call, kind) if recorded else first
+        others = (
+            replace(own, content=f"{own.content} ({number})")
+            for number in range(2, call.choices + 1)
+        )
+        return [_obedient(call, kind, reply) for reply in (first, *others)]
+
+    def _own(self, call: Call, kind: Kind) -> Reply:
         if kind == "summary":
             return Reply.of(self._summarize(summary_job(call.messages)))
-        # A reply that will not arrive is left in the queue: a retry is given the same one.
-        recorded = self._next_recorded(keep=effect.ending == "reset")
-        reply = recorded or Reply.of(self._reply(call.body))
-        if reply.tool_calls and call.body.get("tool_choice") == "none":
-            return replace(reply, tool_calls=(), content=reply.content or answer(call.messages))
-        return reply
+        return Reply.of(self._reply(call.body))
 
     def _next_recorded(self, *, keep: bool) -> Reply | None:
         with self._lock:
@@ -154,46 +252,22 @@ class Chat:
                 return None
             return self._recorded[0] if keep else self._recorded.popleft()
 
-    def _outcome(
-        self, call: Call, parts: Sequence[Part], spoken: Spoken, effect: Effect, envelope: Wire
-    ) -> Outcome:
-        scope = (call.model.id, call.body.get("prompt_cache_key"))
-        cached = self._cache.cached_tokens(scope, parts)
-        prompt = sum(part.tokens for part in parts)
-        block = usage(spoken, prompt=prompt, cached=cached)
-        return Outcome(
-            body=_encoded(call, spoken, envelope, block, effect),
-            headers={"Msh-Context-Cache-Token-Saved": str(cached)} if cached else {},
-            stream=call.stream,
-            slow=effect.slow,
-            prompt_tokens=prompt,
-            completion_tokens=spoken.completion_tokens,
-            cached_tokens=cached,
-        )
+    def _encoded(self, said: Said, envelope: Wire) -> bytes | Iterator[bytes]:
+        if said.call.stream:
+            events = chunks(
+                said.choices,
+                envelope,
+                said.usage,
+                include_usage=said.call.include_usage,
+                null_usage=self._null_usage,
+            )
+            return transmit(events, said.effect.ending)
+        body = completion(said.choices, envelope, said.usage)
+        return break_off(body) if said.effect.ending == "reset" else body
 
 
-def _room(call: Call, prompt: int) -> int:
-    """Return how many tokens the completion may have.
-
-    Raises:
-        ApiError: If prompt and explicit cap exceed the window; a default cap never does.
-    """
-    limit = call.model.context_length
-    requested = prompt + (call.cap or 0)
-    if requested > limit:
-        msg = (
-            f"Invalid request: Your request exceeded model token limit: {limit} "
-            f"(requested: {requested})"
-        )
-        raise ApiError(msg)
-    return min(call.cap or call.model.default_completion, max(1, limit - prompt))
-
-
-def _encoded(
-    call: Call, spoken: Spoken, envelope: Wire, block: Wire, effect: Effect
-) -> bytes | Iterator[bytes]:
-    if call.stream:
-        events = chunks(spoken, envelope, block, include_usage=call.include_usage)
-        return transmit(events, effect.ending)
-    body = completion(spoken, envelope, block)
-    return break_off(body) if effect.ending == "reset" else body
+def _obedient(call: Call, kind: Kind, reply: Reply) -> Reply:
+    """Return the reply without calls where a turn asked for none; notes may disobey."""
+    if kind == "summary" or not reply.tool_calls or call.body.get("tool_choice") != "none":
+        return reply
+    return replace(reply, tool_calls=(), content=reply.content or answer(call.messages))

@@ -117,7 +117,7 @@ class Fault(Enum):
     CUT = Effect(ending="cut")
     """A stream ends half way through the reply, cleanly: no finish, no usage, no `[DONE]`."""
     NO_DONE = Effect(ending="no_done")
-    """A stream is whole but for its `[DONE]`."""
+    """A stream is whole but for its `[DONE]`, or for the last event of a response."""
     EMPTY = Effect(content="empty")
     """The reply has no text, and says it finished."""
     TRUNCATED = Effect(content="half")

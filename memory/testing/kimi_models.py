@@ -12,8 +12,12 @@ __all__ = (
     "Model",
 )
 
-Family = Literal["k2.5", "k2.6", "k2.7-code", "k3"]
-"""Which rules a model follows: k2.5 and k2.6 can stop thinking, the others cannot."""
+Family = Literal["moonshot-v1", "k2", "k2.5", "k2.6", "k2.7-code", "k3"]
+"""Which rules a model follows.
+
+k2.5 and k2.6 can stop thinking; of the others the newer ones always think and the two older ones
+never do. Only the older ones leave sampling to the caller, several choices included.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,11 @@ class Model:
     default_completion: int = 32_768
     created: int = 1_781_222_400
 
+    @property
+    def can_think(self) -> bool:
+        """Whether the model knows how to think before it answers."""
+        return self.family not in {"moonshot-v1", "k2"}
+
     def card(self) -> dict[str, object]:
         """Return the entry of GET /v1/models."""
         return {
@@ -42,9 +51,9 @@ class Model:
             "created": self.created,
             "owned_by": "moonshot",
             "context_length": self.context_length,
-            "supports_image_in": True,
-            "supports_video_in": True,
-            "supports_reasoning": True,
+            "supports_image_in": self.can_think,
+            "supports_video_in": self.can_think,
+            "supports_reasoning": self.can_think,
         }
 
 
@@ -56,5 +65,22 @@ LIVE_MODELS = (
 )
 """The models api.moonshot.ai serves since 2026-08-31; every older one answers 404."""
 
-LEGACY_MODELS = (Model(id="kimi-k2.5", family="k2.5"),)
-"""Models that only third parties still serve."""
+_OLD_DEFAULT = 1_024
+"""Tokens of a completion that the first models stop at when a request names no cap."""
+
+LEGACY_MODELS = (
+    Model(id="kimi-k2.5", family="k2.5"),
+    Model(id="kimi-k2-0905-preview", family="k2"),
+    Model(id="kimi-k2-turbo-preview", family="k2"),
+    Model(id="kimi-k2-0711-preview", family="k2", context_length=131_072),
+    *(
+        Model(
+            id=f"moonshot-v1-{window // 1_024}k",
+            family="moonshot-v1",
+            context_length=window,
+            default_completion=_OLD_DEFAULT,
+        )
+        for window in (8_192, 32_768, 131_072)
+    ),
+)
+"""Models that api.moonshot.ai has retired; third parties still serve some of them."""

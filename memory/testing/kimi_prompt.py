@@ -8,8 +8,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from memory.testing.kimi_template import (
+    K2,
     K2_6,
     Piece,
+    Template,
     count_pieces,
     render_message,
     render_opening,
@@ -63,14 +65,16 @@ class Prompts:
         self._messages: dict[Hashable, dict[str, Any]] = {}
 
     def shared(self, body: Wire) -> dict[str, Any]:
-        """Return the body with each message replaced by an equal one seen before.
+        """Return the body with each message or input item replaced by an equal one seen before.
 
         Keeps a log of growing conversations from holding every message once a request.
         """
-        messages = body.get("messages")
-        if not isinstance(messages, list):
-            return dict(body)
-        return {**body, "messages": [self._shared(message) for message in messages]}
+        lists = {
+            name: [self._shared(one) for one in body[name]]
+            for name in ("messages", "input")
+            if isinstance(body.get(name), list)
+        }
+        return {**body, **lists}
 
     def _shared(self, message: Any) -> Any:
         if not isinstance(message, dict):
@@ -81,11 +85,15 @@ class Prompts:
     def prompt(self, call: Call) -> list[Part]:
         """Return the parts of the prompt of a chat request."""
         messages = call.messages
+        template = K2_6 if call.model.can_think else K2
         loop = 0 if call.keeps_reasoning else tool_loop_start(messages)
-        parts = [self._tools(call.tools)] if call.tools else []
-        parts += [self._message(one, index >= loop) for index, one in enumerate(messages)]
+        parts = [self._tools(call.tools, template)] if call.tools else []
+        parts += [
+            self._message(one, template, reasoning=index >= loop)
+            for index, one in enumerate(messages)
+        ]
         if not messages[-1].get("partial"):
-            parts.append(self._part(render_opening(thinking=call.thinking)))
+            parts.append(self._part(render_opening(thinking=call.thinking, template=template)))
         return parts
 
     def estimate(self, messages: Sequence[Wire]) -> int:
@@ -97,13 +105,15 @@ class Prompts:
         pieces = [render_message({**_bare(m), "role": "user"}, reasoning=False) for m in messages]
         return sum(count_pieces(one, self._count_text) for one in pieces)
 
-    def _tools(self, tools: Sequence[Wire]) -> Part:
-        key = ("tools", json.dumps(tools))
-        return self._remembered(key, lambda: render_tools(tools, template=K2_6))
+    def _tools(self, tools: Sequence[Wire], template: Template) -> Part:
+        key = ("tools", template.thoughts, json.dumps(tools))
+        return self._remembered(key, lambda: render_tools(tools, template=template))
 
-    def _message(self, message: Wire, reasoning: bool) -> Part:  # noqa: FBT001
-        key = (reasoning, _key(message))
-        return self._remembered(key, lambda: render_message(message, reasoning=reasoning))
+    def _message(self, message: Wire, template: Template, *, reasoning: bool) -> Part:
+        key = (template.thoughts, reasoning, _key(message))
+        return self._remembered(
+            key, lambda: render_message(message, reasoning=reasoning, template=template)
+        )
 
     def _remembered(self, key: Hashable, render: Callable[[], tuple[Piece, ...]]) -> Part:
         part = self._parts.get(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
 from memory.testing.kimi_template import count_pieces, render_calls
@@ -125,51 +126,69 @@ def cut(text: str, tokens: int, count: Callable[[str], int]) -> str:
     return text[:low]
 
 
-def usage(spoken: Spoken, *, prompt: int, cached: int) -> dict[str, Any]:
-    """Build the usage block; cached tokens appear, in both forms, only where there are some."""
+def usage(choices: Sequence[Spoken], *, prompt: int, cached: int) -> dict[str, Any]:
+    """Build the usage block: the prompt once, the completions of all choices together.
+
+    Cached tokens appear, in both forms, only where there are some.
+    """
+    completed = sum(one.completion_tokens for one in choices)
+    reasoned = sum(one.reasoning_tokens for one in choices)
     block: dict[str, Any] = {
         "prompt_tokens": prompt,
-        "completion_tokens": spoken.completion_tokens,
-        "total_tokens": prompt + spoken.completion_tokens,
+        "completion_tokens": completed,
+        "total_tokens": prompt + completed,
     }
     if cached:
         block["cached_tokens"] = cached
-    if spoken.reasoning_tokens:
-        block["completion_tokens_details"] = {"reasoning_tokens": spoken.reasoning_tokens}
+    if reasoned:
+        block["completion_tokens_details"] = {"reasoning_tokens": reasoned}
     if cached:
         block["prompt_tokens_details"] = {"cached_tokens": cached}
     return block
 
 
-def completion(spoken: Spoken, envelope: Wire, usage_block: Wire) -> bytes:
+def completion(choices: Sequence[Spoken], envelope: Wire, usage_block: Wire) -> bytes:
     """Encode a reply that is not streamed."""
-    choice = {"index": 0, "message": spoken.message, "finish_reason": spoken.finish_reason}
-    whole = {**envelope, "object": "chat.completion", "choices": [choice], "usage": usage_block}
+    listed = [
+        {"index": index, "message": one.message, "finish_reason": one.finish_reason}
+        for index, one in enumerate(choices)
+    ]
+    whole = {**envelope, "object": "chat.completion", "choices": listed, "usage": usage_block}
     return dumps(whole)
 
 
 def chunks(
-    spoken: Spoken, envelope: Wire, usage_block: Wire, *, include_usage: bool
+    choices: Sequence[Spoken],
+    envelope: Wire,
+    usage_block: Wire,
+    *,
+    include_usage: bool,
+    null_usage: bool = False,
 ) -> list[bytes]:
     """Encode a reply as server-sent events, without the final `[DONE]`.
 
-    The usage stands in the choice that finishes, always, and once more on its own if asked for.
+    The pieces of several choices alternate. The usage stands in the choice that finishes last,
+    always, and once more on its own if asked for; with `null_usage` the chunks before that one
+    then say that theirs is null.
     """
-    choices: list[Wire] = [
-        {"index": 0, "delta": delta, "finish_reason": None} for delta in _deltas(spoken)
-    ]
-    choices.append(
-        {"index": 0, "delta": {}, "finish_reason": spoken.finish_reason, "usage": usage_block}
-    )
+    streams = (_pieces(index, one) for index, one in enumerate(choices))
+    pieces = [piece for turn in zip_longest(*streams) for piece in turn if piece is not None]
+    pieces[-1] = {**pieces[-1], "usage": usage_block}
     shell = {**envelope, "object": "chat.completion.chunk"}
-    bodies = [{**shell, "choices": [one], "system_fingerprint": "fpv0_10a6da87"} for one in choices]
+    more: Wire = {"usage": None} if include_usage and null_usage else {}
+    bodies = [
+        {**shell, "choices": [piece], "system_fingerprint": "fpv0_10a6da87", **more}
+        for piece in pieces
+    ]
     if include_usage:
         bodies.append({**shell, "choices": [], "usage": usage_block})
     return [b"data: " + dumps(body) + b"\n\n" for body in bodies]
 
 
-def transmit(events: Sequence[bytes], ending: str) -> Iterator[bytes]:
-    """Send events, to the end or to where a fault breaks them off.
+def transmit(
+    events: Sequence[bytes], ending: str, *, last: bytes = b"data: [DONE]\n\n"
+) -> Iterator[bytes]:
+    """Send events and the last one, or as far as a fault lets them.
 
     Raises:
         ConnectionResetError: Half way, when the ending is `reset`.
@@ -181,7 +200,7 @@ def transmit(events: Sequence[bytes], ending: str) -> Iterator[bytes]:
         return
     yield from events
     if ending != "no_done":
-        yield b"data: [DONE]\n\n"
+        yield last
 
 
 def break_off(body: bytes) -> Iterator[bytes]:
@@ -215,6 +234,12 @@ def _message(content: str, calls: Sequence[Wire], reasoning: str) -> Wire:
 def _call(call: Wire) -> Mapping[str, Any]:
     function = {key: call["function"][key] for key in ("name", "arguments")}
     return {"id": call["id"], "type": "function", "function": function}
+
+
+def _pieces(index: int, spoken: Spoken) -> Iterator[Wire]:
+    for delta in _deltas(spoken):
+        yield {"index": index, "delta": delta, "finish_reason": None}
+    yield {"index": index, "delta": {}, "finish_reason": spoken.finish_reason}
 
 
 def _deltas(spoken: Spoken) -> Iterator[Wire]:

@@ -32,6 +32,14 @@ MAX_TOOLS = 128
 MAX_STOPS = 5
 MAX_STOP_BYTES = 32
 
+_RANGES = {
+    "temperature": (0, 1),
+    "top_p": (0, 1),
+    "n": (1, 5),
+    "presence_penalty": (-2, 2),
+    "frequency_penalty": (-2, 2),
+}
+"""What the models that leave sampling to the caller accept, bounds included."""
 _FIELD_TYPES = {
     "messages": "array",
     "tools": "array",
@@ -94,6 +102,22 @@ def _some_messages(call: Call) -> str | None:
 
 
 def _sampling(call: Call) -> str | None:
+    return _fixed_sampling(call) if call.model.can_think else _free_sampling(call)
+
+
+def _free_sampling(call: Call) -> str | None:
+    for name, (low, high) in _RANGES.items():
+        value = call.body.get(name)
+        if value is None:
+            continue
+        if not low <= value <= high:
+            return f"{_INFERRED}{name} must be between {low} and {high}"
+        if name == "n" and value != int(value):
+            return f"{_INFERRED}n must be an integer"
+    return None
+
+
+def _fixed_sampling(call: Call) -> str | None:
     fixed = {
         "temperature": 1 if call.thinking else 0.6,
         "top_p": 0.95,
@@ -141,7 +165,8 @@ def _stop(call: Call) -> str | None:
 
 def _thinking(call: Call) -> str | None:
     thinking, family = call.body.get("thinking"), call.model.family
-    if thinking is None or family == "k3":  # k3 ignores the field (observed 2026-08)
+    # k3 ignores the field (observed 2026-08), and so does what cannot think, as any unknown one.
+    if thinking is None or family == "k3" or not call.model.can_think:
         return None
     if family == "k2.7-code" and thinking.get("type") != "enabled":
         return "invalid thinking: only type=enabled is allowed for this model"
@@ -157,7 +182,7 @@ def _thinking(call: Call) -> str | None:
 
 def _effort_and_thinking(call: Call) -> str | None:
     both = call.body.get("thinking") and call.body.get("reasoning_effort")
-    if not both or call.model.family == "k3":
+    if not both or call.model.family == "k3" or not call.model.can_think:
         return None
     return "cannot specify both 'thinking' and 'reasoning_effort'"
 

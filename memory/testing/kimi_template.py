@@ -1,8 +1,8 @@
 """The chat template of the Kimi K2 family, rendered to special tokens and runs of text.
 
 A rendering is a list of pieces that can be looked at: `Special` tokens, text, and media. Text
-that stands together inside one message is one piece, because it is tokenised as one run. Every
-model is rendered alike; Kimi K3 has another template, not reproduced here.
+that stands together inside one message is one piece, because it is tokenised as one run.
+Kimi K3 has another template, not reproduced here: it is rendered as K2.6 is.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from memory.testing.kimi_wire import Wire
 
 __all__ = (
+    "K2",
     "K2_6",
     "K2_THINKING",
     "MEDIA_TOKENS",
@@ -90,11 +91,13 @@ class Template:
         thinking: What the generation prompt ends with when the model thinks.
         disabled: What it ends with when it does not.
         tools: Renders the declarations of tools.
+        thoughts: Whether an assistant message has a place for its reasoning.
     """
 
     thinking: tuple[Piece, ...]
     disabled: tuple[Piece, ...]
     tools: Callable[[Sequence[Wire]], str]
+    thoughts: bool = True
 
 
 K2_6 = Template(
@@ -106,6 +109,9 @@ K2_6 = Template(
 
 K2_THINKING = Template(thinking=(), disabled=(), tools=json_tools)
 """K2-Thinking: nothing is prefilled."""
+
+K2 = Template(thinking=(), disabled=(), tools=json_tools, thoughts=False)
+"""K2 and the models before it, which do not think."""
 
 
 def count_pieces(pieces: Iterable[Piece], count_text: Callable[[str], int]) -> int:
@@ -126,7 +132,9 @@ def render_tools(tools: Sequence[Wire], *, template: Template = K2_6) -> tuple[P
     return (Special.IM_SYSTEM, "tool_declare", Special.IM_MIDDLE, text, Special.IM_END)
 
 
-def render_message(message: Wire, *, reasoning: bool) -> tuple[Piece, ...]:
+def render_message(
+    message: Wire, *, reasoning: bool, template: Template = K2_6
+) -> tuple[Piece, ...]:
     """Render one message.
 
     `reasoning` says whether the reasoning of an assistant is shown; if not, its place stays
@@ -134,7 +142,7 @@ def render_message(message: Wire, *, reasoning: bool) -> tuple[Piece, ...]:
     """
     opening, word = _HEADERS[message["role"]]
     pieces: list[Piece] = [opening, message.get("name") or word, Special.IM_MIDDLE]
-    if message["role"] == "assistant":
+    if message["role"] == "assistant" and template.thoughts:
         pieces += _thoughts(message) if reasoning else [Special.THINK, Special.END_THINK]
     if message["role"] == "tool":
         pieces.append(f"## Return of {message.get('tool_call_id') or ''}\n")
@@ -189,7 +197,10 @@ def render(
     """
     loop = 0 if keep_reasoning else tool_loop_start(messages)
     parts = [render_tools(tools, template=template)]
-    parts += [render_message(m, reasoning=index >= loop) for index, m in enumerate(messages)]
+    parts += [
+        render_message(m, reasoning=index >= loop, template=template)
+        for index, m in enumerate(messages)
+    ]
     if not messages[-1].get("partial"):
         parts.append(render_opening(thinking=thinking, template=template))
     return [part for part in parts if part]
