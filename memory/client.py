@@ -8,40 +8,61 @@ and responses stay the SDK's own.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+import functools
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 from weakref import WeakValueDictionary
 
 from openai import AsyncOpenAI, OpenAI
 
-from memory import models
-from memory.drive import arun, run
-from memory.errors import ConfigError
-from memory.events import Failed
-from memory.flow import Fitted, Prompt, fit_or_pass
-from memory.handlers import AsyncHandler, Handler
+from memory.call import Call
+from memory.errors import ConfigError, PatchedClientWarning
 from memory.manager import AsyncMemoryManager, Manager, ManagerOptions, MemoryManager
-from memory.records import Usage
 from memory.summarizers.kimi import AsyncKimiSummarizer, KimiSummarizer
 
 if TYPE_CHECKING:
-    from memory.messages import WireMessage
+    from collections.abc import Iterator
+
     from memory.summary import Draft, SummaryRequest
 
-__all__ = ("is_wrapped", "manager_of", "wrap")
+__all__ = ("is_wrapped", "manager_of", "unwrap", "wrap")
 
 C = TypeVar("C", bound=OpenAI | AsyncOpenAI)
 
-PATH = "/chat/completions"
 _MEMORY = "_kimi_memory"
+
+_PATCHED = (
+    "chat.completions.create",
+    "chat.completions.parse",
+    "chat.completions.stream",
+    "beta.chat.completions.parse",
+    "beta.chat.completions.stream",
+    "responses.create",
+    "responses.parse",
+    "responses.stream",
+    "post",
+    "request",
+)
+"""What tracers replace on an instance."""
+PATCHED = (
+    "{names} of this client was replaced, as tracers do; the wrapped client does not have that. "
+    "Wrap first and patch after, or use wrap(client, inplace=True)."
+)
 
 _subclasses: WeakValueDictionary[type, type] = WeakValueDictionary()
 
 
-def wrap(client: C, *, manager: Manager | None = None, **options: Unpack[ManagerOptions]) -> C:
+def wrap(
+    client: C,
+    *,
+    manager: Manager | None = None,
+    conversation: str | None = None,
+    inplace: bool = False,
+    **options: Unpack[ManagerOptions],
+) -> C:
     """Return a client of the same type that keeps every prompt within a token budget.
 
     While a prompt fits, the request is byte for byte that of `client`. When it does not, the
@@ -49,18 +70,26 @@ def wrap(client: C, *, manager: Manager | None = None, **options: Unpack[Manager
     system prompt stands for them. `client` itself is not changed; it shares its connections with
     the new one, so closing either closes both. Wrapping a wrapped client gives it a new memory.
 
-    A call of the wrapped client raises what it always did, and `BudgetError` when what may not be
-    dropped is larger than the limit (see `oversize`). What a streamed or raw reply cost is not
-    learnt from: such prompts keep the margin of an uncertain count.
+    A call of the wrapped client raises what it always did, `BudgetError` when what may not be
+    dropped is larger than the limit (see `oversize`), and in a conversation `ConversationBusy`
+    and `StoreError`.
 
     Args:
         client: An `OpenAI` or `AsyncOpenAI`, or an instance of a subclass such as `AzureOpenAI`.
         manager: The manager to use; None for one of its own.
+        conversation: The conversation that all calls go on from, such as `"user-42/trip"`: they
+            send what is new, and memory keeps the rest. None for callers who send everything.
+        inplace: Whether to give `client` itself a memory and return it, so that what others have
+            patched on it stays in force; its type is then a subclass of what it was.
         **options: How to make that manager: `budget` and everything else that `Manager` takes.
 
     Raises:
         ConfigError: `client` is something else, or a setting is wrong, or both `manager` and
             settings were given.
+
+    Warns:
+        PatchedClientWarning: Something has patched methods of this client, such as a tracer, and
+            the new one does not have the patches.
     """
     if not _is_client(client):
         msg = f"wrap() takes an openai.OpenAI or AsyncOpenAI client, not {type(client).__name__}"
@@ -71,8 +100,44 @@ def wrap(client: C, *, manager: Manager | None = None, **options: Unpack[Manager
     if manager is not None and options:
         msg = f"the manager has its own settings; give it {', '.join(options)} instead of wrap()"
         raise ConfigError(msg)
+    chosen = manager or _manager_for(client, options)
+    if conversation is not None:
+        chosen = chosen.with_options(conversation=conversation)
+    _check_colour(client, chosen)
+    if inplace:
+        if "request" in vars(client):
+            msg = "request() of this client was replaced, which leaves memory out: wrap it before"
+            raise ConfigError(msg)
+        return _given(client, chosen)
+    patched = _patches(client)
+    if patched:
+        warnings.warn(PATCHED.format(names=", ".join(patched)), PatchedClientWarning, stacklevel=2)
     raw = unwrap(client)
-    return _bind(raw, manager or _manager_for(raw, options))
+    return _given(_clone(raw, type(raw)), chosen)
+
+
+def _given(client: C, manager: Manager) -> C:
+    """Give a client a memory, and return it."""
+    if not _is_ours(type(client)):
+        client.__class__ = _subclass(type(client))
+    setattr(client, _MEMORY, manager)
+    return client
+
+
+def _patches(client: OpenAI | AsyncOpenAI) -> list[str]:
+    """Return the methods of this one client that something has replaced.
+
+    Only what was used before can have been patched: resources are made on first use.
+    """
+    found = []
+    for path in _PATCHED:
+        *names, method = path.split(".")
+        place: Any = client
+        for name in names:
+            place = vars(place).get(name) if place is not None else None
+        if place is not None and method in vars(place):
+            found.append(path)
+    return found
 
 
 def _is_manager(manager: object) -> bool:
@@ -103,20 +168,17 @@ def manager_of(client: OpenAI | AsyncOpenAI) -> Manager:
 
 def unwrap(client: C) -> C:
     """Return the client without its memory; one that has none is returned itself."""
-    return _clone(client, type(client).__mro__[1]) if is_wrapped(client) else client
+    return _clone(client, type(client).__mro__[1]) if _is_ours(type(client)) else client
+
+
+def _is_ours(kind: type) -> bool:
+    return _MEMORY in vars(kind)
 
 
 def _manager_for(client: OpenAI | AsyncOpenAI, options: ManagerOptions) -> Manager:
     if isinstance(client, AsyncOpenAI):
         return AsyncMemoryManager(**options)
     return MemoryManager(**options)
-
-
-def _bind(raw: C, manager: Manager) -> C:
-    _check_colour(raw, manager)
-    wrapped = _clone(raw, _subclass(type(raw)))
-    setattr(wrapped, _MEMORY, manager)
-    return wrapped
 
 
 def _check_colour(client: OpenAI | AsyncOpenAI, manager: Manager) -> None:
@@ -132,13 +194,28 @@ def _check_colour(client: OpenAI | AsyncOpenAI, manager: Manager) -> None:
 
 
 def _clone(client: C, kind: type) -> C:
-    """Return an instance of `kind` with the state of `client`, without what is bound to it."""
+    """Return an instance of `kind` with the state of `client`, without what is bound to it.
+
+    Bound are the resources, made on first use, and methods that were replaced on this instance.
+    """
     made: Any = object.__new__(kind)
     for key, value in vars(client).items():
-        bound = isinstance(getattr(type(client), key, None), cached_property)
-        if not bound and key != _MEMORY:
+        place = getattr(type(client), key, None)
+        if not isinstance(place, (cached_property, FunctionType)) and key != _MEMORY:
             made.__dict__[key] = value
+    for name in _slots(type(client)):
+        if hasattr(client, name):
+            setattr(made, name, getattr(client, name))
     return cast("C", made)
+
+
+def _slots(kind: type) -> Iterator[str]:
+    """Yield the attributes that classes of the user keep outside of `__dict__`."""
+    for base in kind.__mro__:
+        slots = vars(base).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__"):
+                yield name
 
 
 def _subclass(base: type) -> type:
@@ -152,25 +229,29 @@ def _subclass(base: type) -> type:
 
 
 def _methods(base: Any) -> dict[str, Any]:
+    @functools.wraps(base.request)
     def request(self: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-        call = _Call.of(self, options)
+        manager = getattr(self, _MEMORY)
+        call = None if manager is None else Call.of(manager, options)
         if call is None:
             return base.request(self, cast_to, options, *args, **kwargs)
-        response = base.request(self, cast_to, call.fitted(), *args, **kwargs)
-        call.observe(response)
-        return response
+        return call.send(
+            lambda sent: base.request(self, cast_to, sent, *args, **kwargs), _Own(self)
+        )
 
     return _common(base) | {"request": request}
 
 
 def _async_methods(base: Any) -> dict[str, Any]:
+    @functools.wraps(base.request)
     async def request(self: Any, cast_to: Any, options: Any, *args: Any, **kwargs: Any) -> Any:
-        call = _Call.of(self, options)
+        manager = getattr(self, _MEMORY)
+        call = None if manager is None else Call.of(manager, options)
         if call is None:
             return await base.request(self, cast_to, options, *args, **kwargs)
-        response = await base.request(self, cast_to, await call.fitted_async(), *args, **kwargs)
-        call.observe(response)
-        return response
+        return await call.asend(
+            lambda sent: base.request(self, cast_to, sent, *args, **kwargs), _AsyncOwn(self)
+        )
 
     return _common(base) | {"request": request}
 
@@ -181,9 +262,11 @@ def _common(base: Any) -> dict[str, Any]:
             setattr(made, _MEMORY, getattr(self, _MEMORY))
         return made
 
+    @functools.wraps(base.copy)
     def copy_client(self: Any, *args: Any, **kwargs: Any) -> Any:
         return stamped(self, base.copy(self, *args, **kwargs))
 
+    @functools.wraps(base.with_options)
     def with_options(self: Any, *args: Any, **kwargs: Any) -> Any:
         return stamped(self, base.with_options(self, *args, **kwargs))
 
@@ -215,130 +298,3 @@ class _AsyncOwn:
 
     async def summarize(self, request: SummaryRequest) -> Draft:
         return await AsyncKimiSummarizer(unwrap(self.client)).summarize(request)
-
-
-class _Call:
-    """One chat completion on its way out and back."""
-
-    __slots__ = ("_client", "_fitted", "_manager", "_options", "_prompt")
-
-    def __init__(self, client: Any, manager: Manager, options: Any, prompt: Prompt) -> None:
-        self._client = client
-        self._manager = manager
-        self._options = options
-        self._prompt = prompt
-        self._fitted = Fitted(messages=prompt.messages)
-
-    @classmethod
-    def of(cls, client: Any, options: Any) -> _Call | None:
-        """Return the chat completion that `options` describe, or None for anything else."""
-        manager: Manager | None = getattr(client, _MEMORY)
-        if manager is None or not _is_chat(options) or not isinstance(options.json_data, Mapping):
-            return None
-        body = {**options.json_data, **(options.extra_json or {})}  # as the SDK will merge them
-        messages = body.get("messages")
-        if not isinstance(messages, (list, tuple)) or not all(
-            map(_is_mapping, {*map(type, messages)})
-        ):
-            return None
-        return cls(client, manager, options, _prompt(body, messages, manager.namespace))
-
-    def fitted(self) -> Any:
-        """Return the options to send; the same object when nothing had to change."""
-        manager = self._manager
-        own = manager.summarizer if isinstance(manager, MemoryManager) else None
-        handler = Handler(manager.outside, own or _Own(self._client))
-        return self._replaced(run(fit_or_pass(self._prompt, manager.context), handler.perform))
-
-    async def fitted_async(self) -> Any:
-        """Return the options to send; the same object when nothing had to change."""
-        manager = self._manager
-        own = manager.summarizer if isinstance(manager, AsyncMemoryManager) else None
-        handler = AsyncHandler(manager.outside, own or _AsyncOwn(self._client))
-        flow = fit_or_pass(self._prompt, manager.context)
-        return self._replaced(await arun(flow, handler.perform))
-
-    def observe(self, response: Any) -> None:
-        """Learn what the server counted, where the SDK has parsed it; the response is untouched.
-
-        What fits by its bytes alone is not learnt from: most conversations stay that short, and
-        need no vocabulary as long as they do.
-        """
-        fitted, prompt, manager = self._fitted, self._prompt, self._manager
-        usage = _usage(response) if fitted.counted else None
-        if usage is None:
-            return
-        try:
-            manager.meter.observe(
-                fitted.messages,
-                usage=usage,
-                tools=prompt.tools,
-                reply=_reply(response),
-                thinking=prompt.thinking,
-                keep_reasoning=prompt.keep_reasoning,
-                seen=fitted.seen,
-            )
-        except Exception as error:  # noqa: BLE001  # the caller has a reply; nothing may spoil it
-            manager.emit(Failed(namespace=manager.namespace, error=type(error).__name__))
-
-    def _replaced(self, fitted: Fitted) -> Any:
-        self._fitted = fitted
-        if not fitted.changed:
-            return self._options
-        options = copy.copy(self._options)
-        where = "json_data" if "messages" not in (options.extra_json or {}) else "extra_json"
-        body = {**getattr(options, where), "messages": list(fitted.messages)}
-        setattr(options, where, body)
-        return options
-
-
-def _is_chat(options: Any) -> bool:
-    path = "/" + str(options.url).partition("?")[0].strip("/")
-    return path.endswith(PATH) and options.method.lower() == "post"
-
-
-def _is_mapping(kind: type) -> bool:
-    return issubclass(kind, Mapping)
-
-
-def _prompt(body: Mapping[str, Any], messages: Sequence[WireMessage], namespace: str) -> Prompt:
-    model = str(body.get("model") or models.DEFAULT_MODEL)
-    completion = body.get("max_completion_tokens") or body.get("max_tokens")
-    thinking, tools, key = (body.get(k) for k in ("thinking", "tools", "prompt_cache_key"))
-    mode = thinking if isinstance(thinking, Mapping) else {}
-    return Prompt(
-        messages=messages,
-        tools=tuple(tools) if isinstance(tools, (list, tuple)) else (),
-        model=model,
-        completion=completion if isinstance(completion, int) else None,
-        thinking=mode.get("type") != "disabled",
-        keep_reasoning=mode.get("keep") == "all" or models.keeps_reasoning(model),
-        cache_key=key if isinstance(key, str) else None,
-        namespace=namespace,
-    )
-
-
-def _usage(response: Any) -> Usage | None:
-    usage = getattr(response, "usage", None)
-    prompt = getattr(usage, "prompt_tokens", None)
-    completion = getattr(usage, "completion_tokens", None)
-    if not isinstance(prompt, int) or not isinstance(completion, int):
-        return None
-    details = getattr(usage, "completion_tokens_details", None)
-    cached = getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None)
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cached_tokens=cached or 0,
-        reasoning_tokens=getattr(details, "reasoning_tokens", None) or 0,
-    )
-
-
-def _reply(response: Any) -> WireMessage | None:
-    choices: Sequence[Any] = getattr(response, "choices", None) or []
-    if len(choices) != 1 or choices[0].finish_reason not in ("stop", "tool_calls"):
-        return None
-    reply: WireMessage = choices[0].message.model_dump(
-        exclude_unset=True, exclude={"parsed"}, warnings=False
-    )
-    return reply

@@ -7,16 +7,19 @@ import os
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from memory.errors import ConfigError
 from memory.policy import FLOOR_OF_TARGET, Oversize, Policy
 from memory.summary import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ("Options", "Settings")
+__all__ = ("Mode", "Options", "Settings")
+
+Mode = Literal["inline", "background"]
+"""When summaries are written: before the prompt that needs them, or after a reply."""
 
 PREFIX = "KIMI_MEMORY_"
 
@@ -33,6 +36,9 @@ class Options(TypedDict, total=False):
     summary_deadline: float
     media_tokens: int
     reply_reserve: int
+    compaction: Mode
+    ahead: float
+    choice: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,10 @@ class Settings:
             that keeps sending a byte now and then can take longer.
         media_tokens: Tokens an image or video is taken to cost before the server said so.
         reply_reserve: Tokens of the window kept for a reply without `max_completion_tokens`.
+        compaction: `"inline"`, when a prompt needs it, or `"background"`, after a reply, so that
+            turns do not wait; small Kimi accounts allow one request at a time.
+        ahead: The share of the limit from which a summary is written in the background.
+        choice: Which choice of a reply goes on record where there are several, from 0.
     """
 
     budget: int | None = None
@@ -63,6 +73,9 @@ class Settings:
     summary_deadline: float = 60.0
     media_tokens: int = 2_000
     reply_reserve: int = 8_192
+    compaction: Mode = "inline"
+    ahead: float = 0.8
+    choice: int = 0
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -71,13 +84,16 @@ class Settings:
             ConfigError: One is of the wrong type or out of range; the message names it.
         """
         _number("summary_deadline", self.summary_deadline)
-        for name in ("media_tokens", "reply_reserve"):
+        for name in ("media_tokens", "reply_reserve", "choice"):
             _whole(name, getattr(self, name))
         _name("summarizer_model", self.summarizer_model)
-        if self.notes_role not in get_args(Role):
-            msg = f"notes_role={self.notes_role!r}: use one of {', '.join(get_args(Role))}"
-            raise ConfigError(msg)
+        _one_of("notes_role", self.notes_role, get_args(Role))
+        _one_of("compaction", self.compaction, get_args(Mode))
+        _number("ahead", self.ahead)
         self.policy()
+        if not self.target < self.ahead <= 1:
+            msg = f"target < ahead <= 1 must hold: target={self.target}, ahead={self.ahead}"
+            raise ConfigError(msg)
 
     @classmethod
     def resolve(
@@ -149,10 +165,11 @@ def _file(path: str | os.PathLike[str] | None) -> dict[str, Any]:
 
 
 def _parsed(name: str, text: str) -> Any:
-    if name in ("oversize", "notes_role", "summarizer_model"):
+    if name in ("oversize", "notes_role", "summarizer_model", "compaction"):
         return text
+    shares = ("target", "notes", "ahead", "summary_deadline")
     try:
-        return float(text) if name in ("target", "notes", "summary_deadline") else int(text)
+        return float(text) if name in shares else int(text)
     except ValueError:
         msg = f"{PREFIX}{name.upper()}={text!r} is not a number"
         raise ConfigError(msg) from None
@@ -161,6 +178,12 @@ def _parsed(name: str, text: str) -> Any:
 def _number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         msg = f"{name}={value!r} must be a number that is not negative"
+        raise ConfigError(msg)
+
+
+def _one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        msg = f"{name}={value!r}: use one of {', '.join(allowed)}"
         raise ConfigError(msg)
 
 

@@ -7,6 +7,7 @@
     ├── BudgetError       what may not be dropped is larger than the budget: see `culprits`
     ├── HistoryError      `messages` is not a list of wire messages: see `index`
     ├── SummaryError      the summariser failed; caught inside `fit`, which falls back
+    ├── ConversationBusy  the conversation waits for tool results: send them, or go back
     └── StoreError        the store failed
         └── ConflictError     somebody else wrote first: reload and try again
 
@@ -19,14 +20,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = (
     "BudgetError",
     "ConfigError",
     "ConflictError",
+    "ConversationBusy",
     "HistoryError",
     "KimiMemoryError",
+    "PatchedClientWarning",
     "StoreError",
     "SummaryError",
 )
@@ -91,6 +94,25 @@ class SummaryError(KimiMemoryError):
         super().__init__(message)
 
 
+class ConversationBusy(KimiMemoryError):  # noqa: N818  # a state, not a mistake
+    """The last reply of a conversation calls tools, and something else than their results was sent.
+
+    The server would refuse such a request. Nothing was recorded.
+
+    Attributes:
+        conversation: Its name.
+        missing: The ids of the tool calls that have no result.
+    """
+
+    def __init__(self, *, conversation: str, missing: Sequence[str]) -> None:
+        self.conversation = conversation
+        self.missing = tuple(missing)
+        super().__init__(
+            f"conversation {conversation!r} waits for the results of the tool calls "
+            f"{', '.join(self.missing)}: send them first, or drop the calls with rewind()"
+        )
+
+
 class StoreError(KimiMemoryError):
     """The store could not be read or written; nothing was changed."""
 
@@ -107,3 +129,7 @@ class ConflictError(StoreError):
         self.expected = expected
         self.actual = actual
         super().__init__(f"the log is at version {actual}, not {expected}: load it and try again")
+
+
+class PatchedClientWarning(UserWarning):
+    """A client was wrapped after something had patched it, so the patch is not in force there."""

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 __all__ = (
     "Accepted",
+    "Change",
     "Compacted",
     "Counted",
     "CounterChosen",
@@ -22,10 +23,20 @@ __all__ = (
     "Overflowed",
     "Planned",
     "PrefixDiverged",
+    "Recorded",
     "Rejected",
+    "Resent",
+    "Skipped",
     "StandingCapped",
     "Summarizing",
+    "Unaligned",
+    "WindowLearned",
 )
+
+
+Change = Literal["completion", "compaction", "media"]
+"""How a request that was refused for its size is changed: less room for the reply, a compaction,
+or a compaction of what holds images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +170,56 @@ class Failed(Event):
 
     error: str
     """The type of the error, without its text, which could quote a message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowLearned(Event):
+    """The server refused a prompt and so told how large the window of its model is."""
+
+    model: str
+    window: int
+    """Tokens that prompt and reply may have together, from now on."""
+    stated: bool
+    """Whether the server named the number; else the prompt that was refused is the bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resent(Event):
+    """A request that the server refused for its size is sent once more, changed."""
+
+    change: Change
+    tokens: int
+    """What the prompt costs now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped(Event):
+    """A request of a kind that memory handles went out untouched; told once for each reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded(Event):
+    """A turn of a conversation is on record."""
+
+    conversation: str
+    messages: int
+    """How many messages it added, the reply included."""
+    complete: bool
+    """Whether the reply arrived whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unaligned(Event):
+    """Several messages were sent to a conversation and none is the end of it: all count as new.
+
+    Right for a transcript that is added; a caller who repeats older messages, or edited them,
+    should go back first: `Conversation.rewind`.
+    """
+
+    conversation: str
+    messages: int
 
 
 class Hook(Protocol):

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from memory.background import Background
+from memory.drive import arun, run
 from memory.errors import SummaryError
-from memory.flow import Append, Emit, Extract, Find, Known, Load, Summarize
+from memory.flights import Flight, Flights
+from memory.flow import (
+    Append,
+    Claim,
+    Emit,
+    Extract,
+    Find,
+    Known,
+    Load,
+    Release,
+    Send,
+    Spawn,
+    Summarize,
+)
 from memory.summary import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tenacity import RetryCallState
 
     from memory.events import Event, Hook
-    from memory.flow import Effect
+    from memory.flow import Answer, Effect, Flow
     from memory.stores.contract import Store
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
     from memory.summary import SummaryRequest
 
-__all__ = ("AsyncHandler", "Handler", "Outside")
+__all__ = ("AsyncHandler", "Claims", "Handler", "Outside")
+
+T = TypeVar("T")
 
 ATTEMPTS = 2
 SHORTEST_ATTEMPT = 0.1
@@ -40,11 +59,15 @@ class Outside:
         store: Where logs are kept.
         hooks: Who is told of events.
         count: Text -> tokens, for the offline summariser.
+        flights: Who is summarising what.
+        background: Where flows run that nobody waits for.
     """
 
     store: Store
     hooks: Sequence[Hook]
     count: Callable[[str], float]
+    flights: Flights = field(default_factory=Flights)
+    background: Background = field(default_factory=Background)
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect that needs no summariser and return the reply."""
@@ -82,22 +105,57 @@ class Outside:
 
 
 class Handler:
-    """Performs effects synchronously.
+    """Performs effects synchronously, for one run of a flow.
 
     Args:
         outside: Everything but the summariser.
         summarizer: Who writes summaries; None for the offline one.
+        send: Sends a request; None where flows send nothing.
     """
 
-    def __init__(self, outside: Outside, summarizer: Summarizer | None) -> None:
+    def __init__(
+        self,
+        outside: Outside,
+        summarizer: Summarizer | None,
+        send: Callable[[Send], Answer] | None = None,
+    ) -> None:
         self._outside = outside
         self._summarizer = summarizer
+        self._send = send
+        self._claims = Claims(outside.flights)
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end; what it had claimed is given up, however it ends."""
+        try:
+            return run(flow, self.perform)
+        finally:
+            self._claims.release()
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect and return the reply."""
-        if isinstance(effect, Summarize) and self._summarizer is not None:
-            return self._summarize(effect.request, self._summarizer)
+        match effect:
+            case Summarize(request=request) if self._summarizer is not None:
+                return self._summarize(request, self._summarizer)
+            case Send() if self._send is not None:
+                return self._send(effect)
+            case Claim():
+                return self._claim(effect)
+            case Release():
+                return self._claims.release()
+            case Spawn(flow=flow):
+                beside = Handler(self._outside, self._summarizer)
+                return self._outside.background.thread(lambda: beside.run(flow))
         return self._outside.perform(_offline(effect))
+
+    def _claim(self, claim: Claim) -> bool:
+        end = time.monotonic() + claim.patience
+        while (other := self._claims.take(claim)) is not None:
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            with suppress(TimeoutError):
+                other.landed.result(left)
+        return True
 
     def _summarize(self, request: SummaryRequest, summarizer: Summarizer) -> Draft:
         from tenacity import Retrying  # noqa: PLC0415  # 26 ms that most calls never need
@@ -116,15 +174,49 @@ class Handler:
 class AsyncHandler:
     """Performs effects asynchronously; as `Handler` in all else."""
 
-    def __init__(self, outside: Outside, summarizer: AsyncSummarizer | None) -> None:
+    def __init__(
+        self,
+        outside: Outside,
+        summarizer: AsyncSummarizer | None,
+        send: Callable[[Send], Awaitable[Answer]] | None = None,
+    ) -> None:
         self._outside = outside
         self._summarizer = summarizer
+        self._send = send
+        self._claims = Claims(outside.flights)
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end; what it had claimed is given up, however it ends."""
+        try:
+            return await arun(flow, self.perform)
+        finally:
+            self._claims.release()
 
     async def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect and return the reply."""
-        if isinstance(effect, Summarize) and self._summarizer is not None:
-            return await self._summarize(effect.request, self._summarizer)
+        match effect:
+            case Summarize(request=request) if self._summarizer is not None:
+                return await self._summarize(request, self._summarizer)
+            case Send() if self._send is not None:
+                return await self._send(effect)
+            case Claim():
+                return await self._claim(effect)
+            case Release():
+                return self._claims.release()
+            case Spawn(flow=flow):
+                beside = AsyncHandler(self._outside, self._summarizer)
+                return self._outside.background.task(beside.run(flow))
         return self._outside.perform(_offline(effect))
+
+    async def _claim(self, claim: Claim) -> bool:
+        end = time.monotonic() + claim.patience
+        while (other := self._claims.take(claim)) is not None:
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.wrap_future(other.landed), left)
+        return True
 
     async def _summarize(self, request: SummaryRequest, summarizer: AsyncSummarizer) -> Draft:
         from tenacity import AsyncRetrying  # noqa: PLC0415  # 26 ms that most calls never need
@@ -138,6 +230,32 @@ class AsyncHandler:
         except Exception as error:
             raise SummaryError(_failure(error)) from error
         raise SummaryError(_NEVER)
+
+
+class Claims:
+    """What one run of a flow has claimed: one conversation at most.
+
+    Args:
+        flights: What anybody has claimed.
+    """
+
+    def __init__(self, flights: Flights) -> None:
+        self._flights = flights
+        self._mine: Flight | None = None
+
+    def take(self, claim: Claim) -> Flight | None:
+        """Claim a conversation; return the flight of whoever has it, or None when it is ours."""
+        flight, mine = self._flights.claim(claim.namespace, claim.links)
+        if not mine:
+            return flight
+        self._mine = flight
+        return None
+
+    def release(self) -> None:
+        """Give up what was claimed, if anything was."""
+        flight, self._mine = self._mine, None
+        if flight is not None:
+            self._flights.release(flight)
 
 
 def _offline(effect: Effect[Any]) -> Effect[Any]:

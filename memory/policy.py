@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from memory import models
 from memory.errors import ConfigError
 
-__all__ = ("Budget", "Oversize", "Plan", "Policy", "Sized", "plan")
+__all__ = ("Budget", "Oversize", "Plan", "Policy", "Sized", "plan", "plan_cut")
 
 Oversize = Literal["raise", "send", "shorten-tool-results"]
 """What to do when the messages that may not be dropped are larger than the limit."""
@@ -93,17 +93,19 @@ class Policy:
             msg = f'oversize={self.oversize!r}: use "raise", "send" or "shorten-tool-results"'
             raise ConfigError(msg)
 
-    def limit(self, *, model: str, completion: int | None = None) -> int:
+    def limit(self, *, model: str, completion: int | None = None, window: int | None = None) -> int:
         """Return the tokens a prompt for `model` may have.
 
         Args:
             model: The model of the request; its window is the upper bound.
             completion: `max_completion_tokens` of the request, which the window has to hold too
                 (Moonshot refuses prompt + completion > window).
+            window: The window where the server told it; None for that of the table.
         """
-        if self.budget is not None and not models.is_known(model):
-            return self.budget
-        window = models.window(model)
+        if window is None:
+            if self.budget is not None and not models.is_known(model):
+                return self.budget
+            window = models.window(model)
         reserve = min(self.reply_reserve, window // 2)
         if completion is not None and completion < window:
             reserve = completion  # one that leaves no prompt at all is for the server to refuse
@@ -192,22 +194,47 @@ def plan(parts: Sequence[Sized], *, fixed: int, notes: int, budget: Budget, poli
     if not cuts:
         return _send(total, budget, "nothing may be dropped", missing=total - budget.limit)
     cut = _choose(cuts, notes=notes, budget=budget, policy=policy)
-    cap, fold = _segment(cut, notes=notes, budget=budget, policy=policy)
-    projected = cut.rest + _notes_after(notes, cap, fold=fold)
-    missing = max(0, cut.rest + NOTES_FRAME + SMALLEST_SEGMENT - budget.limit)
-    if total - projected < _worth(total, missing, budget):
+    planned = _planned(cut, "over the trigger", total, notes=notes, budget=budget, policy=policy)
+    if total - planned.projected < _worth(total, planned.missing, budget):
         missing = max(0, total - budget.limit)
         return _send(total, budget, "too little may be dropped to be worth it", missing=missing)
+    return planned
+
+
+def plan_cut(
+    parts: Sequence[Sized], *, place: int, fixed: int, notes: int, budget: Budget, policy: Policy
+) -> Plan:
+    """Plan to drop what stands before `place`, whatever that saves; nothing where all is held.
+
+    Args:
+        parts: The parts of the view after the synthetic message, oldest first.
+        place: Parts before this one are dropped unless protected.
+        fixed: Tokens of everything that is always sent.
+        notes: Tokens of the synthetic message there is; 0 for none.
+        budget: The thresholds of this request.
+        policy: The shares.
+    """
+    total = fixed + notes + sum(part.tokens for part in parts)
+    cuts = [cut for cut in _cuts(parts, fixed) if cut.place <= place]
+    if not cuts:
+        return _send(total, budget, "nothing may be dropped")
+    return _planned(cuts[-1], "asked for", total, notes=notes, budget=budget, policy=policy)
+
+
+def _planned(
+    cut: _Cut, reason: str, total: int, *, notes: int, budget: Budget, policy: Policy
+) -> Plan:
+    cap, fold = _segment(cut, notes=notes, budget=budget, policy=policy)
     return Plan(
         action="compact",
-        reason="over the trigger",
+        reason=reason,
         tokens=total,
-        projected=projected,
+        projected=cut.rest + _notes_after(notes, cap, fold=fold),
         limit=budget.limit,
         cut=cut.place,
         cap=cap,
         fold=fold,
-        missing=missing,
+        missing=max(0, cut.rest + NOTES_FRAME + SMALLEST_SEGMENT - budget.limit),
     )
 
 

@@ -11,7 +11,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ("Compaction", "Logged", "Record", "Segment", "Shortened", "Usage")
+__all__ = (
+    "Compaction",
+    "LogKey",
+    "Logged",
+    "Record",
+    "Segment",
+    "Shortened",
+    "Turn",
+    "Undone",
+    "Usage",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogKey:
+    """Which log of a store is meant.
+
+    Attributes:
+        namespace: Whose logs; no search crosses it.
+        root: The chain hash of the first message, in hex: one log for each beginning. The log of
+            a conversation with a name has no root, and a namespace of its own.
+    """
+
+    namespace: str
+    root: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,5 +116,34 @@ class Logged:
     message: Mapping[str, Any]
 
 
-Record = Compaction | Logged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one turn added to a conversation; whatever stood from `start` on is not part of it now.
+
+    Going back is a turn too: one without messages.
+    """
+
+    start: int
+    """The place of its first message, counted from 0 without the head."""
+    messages: tuple[Mapping[str, Any], ...] = ()
+    """What was new in the request, then the reply."""
+    head: tuple[Mapping[str, Any], ...] | None = None
+    """The head from now on; None for the one there was."""
+    complete: bool = True
+    """Whether the reply arrived whole; if not, its beginning is the last message, or is missing."""
+    replied: bool = False
+    """Whether the last message is a reply, or the beginning of one."""
+    usage: Usage | None = None
+    """What the server said it cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """A compaction is not used any more."""
+
+    mark: bytes | None
+    """The mark of the compaction."""
+
+
+Record = Compaction | Logged | Turn | Undone
 """Anything a log holds."""

@@ -22,7 +22,7 @@ from memory.messages import (
 )
 from memory.records import Compaction, Shortened
 
-__all__ = ("Thread", "View", "adopted", "covering", "shorten")
+__all__ = ("Thread", "View", "adopted", "covering", "hides", "shorten")
 
 GAP = "\n[… {count:,} characters left out to fit the token budget …]\n"
 
@@ -40,6 +40,7 @@ class Thread:
         start: How many of them are the head.
         rest: All the others. Indexes and counts of records are into these.
         links: The chain hashes of the rest, one more than it has messages.
+        pinned: The digests of messages that stay verbatim.
     """
 
     messages: Sequence[WireMessage]
@@ -47,6 +48,7 @@ class Thread:
     start: int
     rest: Sequence[WireMessage]
     links: Sequence[bytes]
+    pinned: frozenset[bytes] = frozenset()
 
     @classmethod
     def of(
@@ -56,6 +58,7 @@ class Thread:
         seen: Sequence[Seen] | None = None,
         start: int | None = None,
         linked: bool = True,
+        pinned: frozenset[bytes] = frozenset(),
     ) -> Thread:
         """Split messages into head and rest.
 
@@ -64,10 +67,20 @@ class Thread:
             seen: What `see` returned for them, where it is at hand.
             start: How many are the head; None for the leading system messages.
             linked: Whether the chain hashes are needed.
+            pinned: The digests of messages that stay verbatim.
         """
         run = see(messages) if seen is None else seen
         head = head_length(messages) if start is None else start
-        return cls(messages, run, head, messages[head:], link(run[head:]) if linked else ())
+        links = link(run[head:]) if linked else ()
+        return cls(messages, run, head, messages[head:], links, pinned)
+
+    def starting_at(self, start: int) -> Thread:
+        """Return the same messages with a head of another length."""
+        return Thread.of(self.messages, seen=self.seen, start=start, pinned=self.pinned)
+
+    def is_pinned(self, index: int) -> bool:
+        """Return whether a message of the rest has to stay verbatim."""
+        return bool(self.pinned) and self.seen[self.start + index].digest in self.pinned
 
     @property
     def settled(self) -> int:
@@ -127,16 +140,19 @@ class View:
     def parts(self) -> list[tuple[list[int], bool]]:
         """Return the parts after the synthetic message: their indexes, and whether protected.
 
-        Protected are the last user message, an exchange that is open, and what trails the last
-        message a model has read: system messages and a `partial`.
+        Protected are the last user message, an exchange that is open, what trails the last
+        message a model has read (system messages and a `partial`), and what is pinned.
         """
-        loose, rest = self.loose, self.thread.rest
-        sent = [rest[index] for index in loose]
+        loose, thread = self.loose, self.thread
+        sent = [thread.rest[index] for index in loose]
         user, read = last_user(sent), end_of_read(sent)
         return [
             (
                 loose[part.start : part.stop],
-                part.open or part.stop > read or (user is not None and user in range(*part[:2])),
+                part.open
+                or part.stop > read
+                or (user is not None and user in range(*part[:2]))
+                or any(map(thread.is_pinned, loose[part.start : part.stop])),
             )
             for part in split(sent)
         ]
@@ -174,6 +190,14 @@ def covering(records: Iterable[Compaction], thread: Thread) -> list[Compaction]:
     ]
     views = {(record.mark, record.covered, record.kept): record for record in known}
     return sorted(views.values(), key=lambda record: record.covered)
+
+
+def hides(record: Compaction, thread: Thread) -> bool:
+    """Return whether a record leaves out a message of this input that is pinned."""
+    if not thread.pinned:
+        return False
+    covered = range(min(record.covered, len(thread.rest)))
+    return any(thread.is_pinned(index) and index not in record.kept for index in covered)
 
 
 def _matches(length: int, link: bytes, links: Sequence[bytes]) -> bool:

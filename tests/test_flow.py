@@ -83,8 +83,10 @@ def test_over_the_trigger_a_summary_is_asked_for_and_recorded() -> None:
     assert [
         "Known",
         "Find",
-        "Load",
         "Counted",
+        "Load",
+        "Claim",
+        "Find",
         "Planned",
         "Load",
         "Summarizing",
@@ -92,6 +94,7 @@ def test_over_the_trigger_a_summary_is_asked_for_and_recorded() -> None:
         "Accepted",
         "Append",
         "Compacted",
+        "Release",
     ] == kinds_of(asked)
 
 

@@ -219,7 +219,7 @@ def test_a_conflict_with_the_same_work_uses_theirs() -> None:
     other = Workbench(1_000)
     theirs = other.fit(LONG)
     table = answers(
-        find=[(), (theirs.record,)], append=[ConflictError(expected=0, actual=1)], load=[Log()]
+        find=[(), (), (theirs.record,)], append=[ConflictError(expected=0, actual=1)], load=[Log()]
     )
     fitted, asked = play(fit(prompt(LONG), context()), table)
 

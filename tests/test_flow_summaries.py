@@ -18,6 +18,7 @@ from workbench import (
     assistant,
     context,
     exchange,
+    kinds_of,
     picture,
     play,
     prompt,
@@ -115,13 +116,15 @@ def test_messages_without_a_word_can_be_dropped() -> None:
     assert {} == bench.wrong(messages, fitted)
 
 
-def test_fit_or_pass_sends_the_prompt_when_memory_fails() -> None:
-    """The user's turn does not fail; what failed is told by its type."""
+def test_without_the_store_the_offline_summariser_keeps_the_budget() -> None:
+    """The user's turn does not fail, nothing is paid or written; what failed is told by type."""
     table = answers(find=[StoreError("the disk with the secret word is full")])
     fitted, asked = play(fit_or_pass(prompt(LONG), context()), table)
+    assert fitted.record is not None
 
-    assert fitted.messages is LONG
+    assert ["extractive"] == [segment.author for segment in fitted.record.segments]
     assert [events.Failed(namespace=SPACE, error="StoreError")] == told(asked, events.Failed)
+    assert not {"Append", "Summarize", "Compacted"} & set(kinds_of(asked))
 
 
 def test_fit_or_pass_sends_a_prompt_that_cannot_be_read() -> None:

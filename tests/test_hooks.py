@@ -21,9 +21,14 @@ from memory.events import (
     Overflowed,
     Planned,
     PrefixDiverged,
+    Recorded,
     Rejected,
+    Resent,
+    Skipped,
     StandingCapped,
     Summarizing,
+    Unaligned,
+    WindowLearned,
 )
 from memory.hooks import LogHook, QueueHook
 
@@ -43,6 +48,11 @@ EVENTS: list[tuple[Event, str]] = [
     (StandingCapped(namespace=SPACE, dropped=1), "warning"),
     (Evicted(namespace=SPACE, messages=5, compactions=1), "warning"),
     (Failed(namespace=SPACE, error="StoreError"), "error"),
+    (WindowLearned(namespace=SPACE, model="kimi-k2.6", window=8_192, stated=True), "warning"),
+    (Resent(namespace=SPACE, change="media", tokens=9), "debug"),
+    (Skipped(namespace=SPACE, reason="it goes on from what the server keeps"), "warning"),
+    (Recorded(namespace=SPACE, conversation="user-42/trip", messages=2, complete=True), "debug"),
+    (Unaligned(namespace=SPACE, conversation="user-42/trip", messages=7), "warning"),
 ]
 each = pytest.mark.parametrize(
     ("event", "level"), EVENTS, ids=[f"{type(event).__name__}-{level}" for event, level in EVENTS]

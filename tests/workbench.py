@@ -186,11 +186,11 @@ class Workbench:
 
     def fit(self, messages: Messages, **others: Any) -> Fitted:
         """Fit a prompt."""
-        return run(fit(prompt(messages, **others), self.context), self.handler.perform)
+        return self.handler.run(fit(prompt(messages, **others), self.context))
 
     def outlook(self, messages: Messages, **others: Any) -> Outlook:
         """Look at what `fit` would do."""
-        return run(outlook(prompt(messages, **others), self.context), self.handler.perform)
+        return self.handler.run(outlook(prompt(messages, **others), self.context))
 
     def tokens(self, messages: Messages, **others: Any) -> int:
         """Return what a prompt costs."""

@@ -99,7 +99,7 @@ class Forecast:
         """
         outlook = manager.plan(messages, model=model, tools=tools)
         counts = outlook.counts
-        budget = manager.context.policy.thresholds(
+        budget = manager.context().policy.thresholds(
             limit=outlook.plan.limit,
             measured=counts.measured,
             exact=counts.exact,

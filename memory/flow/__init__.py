@@ -9,7 +9,9 @@ yields in a `finally` clause.
 from __future__ import annotations
 
 from memory.flow.effects import (
+    Answer,
     Append,
+    Claim,
     Effect,
     Emit,
     Extract,
@@ -18,15 +20,22 @@ from memory.flow.effects import (
     Known,
     Load,
     Log,
-    LogKey,
+    Release,
+    Send,
+    Spawn,
     Summarize,
 )
-from memory.flow.fit import Fitted, Outlook, fit, fit_or_pass, outlook
+from memory.flow.fit import Outlook, fit, fit_or_pass, outlook
 from memory.flow.log import log_key
-from memory.flow.state import Context, Prompt
+from memory.flow.past import Past
+from memory.flow.state import Context, Fitted, Prompt
+from memory.flow.turn import answered, send
+from memory.records import LogKey
 
 __all__ = (
+    "Answer",
     "Append",
+    "Claim",
     "Context",
     "Effect",
     "Emit",
@@ -39,10 +48,16 @@ __all__ = (
     "Log",
     "LogKey",
     "Outlook",
+    "Past",
     "Prompt",
+    "Release",
+    "Send",
+    "Spawn",
     "Summarize",
+    "answered",
     "fit",
     "fit_or_pass",
     "log_key",
     "outlook",
+    "send",
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from memory import events
 from memory.errors import ConflictError
-from memory.flow.effects import Emit, Flow, Load, Log
-from memory.flow.log import append, compacted, log_key
+from memory.flow.effects import Claim, Emit, Flow, Load, Log, Release
+from memory.flow.log import append, compacted, key_of
 from memory.flow.resume import resume
 from memory.flow.segment import write_segment
 from memory.flow.state import Context, Prompt, State
@@ -19,10 +19,41 @@ from memory.records import Compaction
 from memory.summary import quoted, render
 from memory.view import Thread, View, later_system
 
-__all__ = ("compact",)
+__all__ = ("alone", "compact")
 
 STANDING_SHARE = 0.1
 """Share of the limit that quoted system messages may have."""
+
+
+def _fits(state: State) -> bool:
+    return state.fits
+
+
+def alone(
+    prompt: Prompt,
+    context: Context,
+    state: State,
+    smaller: Callable[[State], Flow[State]],
+    *,
+    done: Callable[[State], bool] = _fits,
+) -> Flow[State]:
+    """Return a view that is `done`, by `smaller` if need be, while nobody else does the same.
+
+    Twenty identical calls at once pay for one summary: the others wait for it and find it.
+    """
+    if prompt.blind:
+        return (yield from smaller(state))
+    links = state.view.thread.links
+    claim = Claim(namespace=prompt.namespace, links=links, patience=context.deadline)
+    yield from claim.perform()
+    try:
+        found = yield from resume(prompt, context, state.view.thread)
+        result = found if done(found) else (yield from smaller(found))
+    except Exception:
+        yield from Release().perform()
+        raise
+    yield from Release().perform()
+    return result
 
 
 def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[State]:
@@ -40,15 +71,14 @@ def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[
     )
     yield from Emit(event=planned).perform()
     thread = state.view.thread
-    log = yield from Load(key=log_key(prompt.namespace, thread)).perform()
+    log = Log()
+    if prompt.record:
+        log = yield from Load(key=key_of(prompt, thread)).perform()
     record = yield from _write(prompt, context, state, todo, dropped)
     smaller = State.of(prompt, context, View(thread, record))
     record = replace(record, tokens_before=state.counts.total, tokens_after=smaller.counts.total)
     theirs = yield from _put_on_record(prompt, context, thread, record, log)
-    if theirs is not None:
-        return theirs
-    yield from compacted(prompt, record, paid=True).perform()
-    return replace(smaller, view=View(thread, record))
+    return theirs or replace(smaller, view=View(thread, record))
 
 
 def _put_on_record(
@@ -59,6 +89,8 @@ def _put_on_record(
     A store that cannot write costs the next call a summary, and this one nothing: the view does
     not need it.
     """
+    if not prompt.record:
+        return None
     originals = [i for i in range(record.covered) if i not in record.kept]
     try:
         try:
@@ -71,6 +103,8 @@ def _put_on_record(
     except Exception as error:  # noqa: BLE001  # whatever the store raises
         failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
         yield from Emit(event=failed).perform()
+    else:
+        yield from compacted(prompt, record, paid=True).perform()
     return None
 
 

@@ -6,16 +6,20 @@ has the exact type of the reply for every checker.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from memory.events import Event
-from memory.records import Compaction, Record
+from memory.flow.state import Fitted, Prompt
+from memory.records import Compaction, LogKey, Record
+from memory.replies import Reply
 from memory.summary import Draft, SummaryRequest
 
 __all__ = (
+    "Answer",
     "Append",
+    "Claim",
     "Effect",
     "Emit",
     "Extract",
@@ -24,7 +28,9 @@ __all__ = (
     "Known",
     "Load",
     "Log",
-    "LogKey",
+    "Release",
+    "Send",
+    "Spawn",
     "Summarize",
 )
 
@@ -45,19 +51,6 @@ class Effect(Generic[R]):
 
 Flow: TypeAlias = Generator[Effect[Any], Any, T]
 """A flow that returns a `T`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogKey:
-    """Which log of a store is meant.
-
-    Attributes:
-        namespace: Whose logs; no search crosses it.
-        root: The chain hash of the first message, in hex: one log for each beginning.
-    """
-
-    namespace: str
-    root: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +118,61 @@ class Emit(Effect[None]):
     """Tell the hooks."""
 
     event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim(Effect[bool]):
+    """Ask to be the only one who summarises a conversation; the reply is whether that is so.
+
+    Whoever summarises an input that begins alike is waited for, `patience` seconds at most; what
+    they put on record may serve here too. Without patience the reply is False at once.
+
+    Attributes:
+        namespace: Where records are kept.
+        links: The chain hashes of the input.
+        patience: Seconds to wait.
+    """
+
+    namespace: str
+    links: Sequence[bytes]
+    patience: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Effect[None]):
+    """Give up what was claimed; a handler that is closed does so by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the server answered.
+
+    Attributes:
+        response: As the client returns it.
+        reply: What it says, or None where that is still to come, as in a stream.
+    """
+
+    response: Any
+    reply: Reply | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send(Effect[Answer]):
+    """Send a request; the handler throws whatever the client raises.
+
+    Attributes:
+        prompt: What the caller made, after their conversation.
+        fitted: The messages to send.
+        completion: `max_completion_tokens` in place of the caller's; None for the caller's.
+    """
+
+    prompt: Prompt
+    fitted: Fitted
+    completion: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spawn(Effect[None]):
+    """Have another flow run beside this one; nobody waits for it."""
+
+    flow: Flow[None]

@@ -8,42 +8,22 @@ from dataclasses import dataclass, replace
 from memory import events
 from memory.counts import Counts
 from memory.errors import BudgetError
-from memory.flow.compact import compact
-from memory.flow.effects import Emit, Flow, Known
+from memory.flow.compact import alone, compact
+from memory.flow.effects import Emit, Flow
 from memory.flow.log import append
-from memory.flow.resume import best, find, resume
-from memory.flow.state import Context, Prompt, State
+from memory.flow.resume import best, diverged, earliest, find, resume
+from memory.flow.state import Context, Fitted, Prompt, State
 from memory.identity import Seen, see
-from memory.messages import WireMessage
 from memory.oversize import culprits, shortenings
 from memory.policy import Plan
 from memory.records import Compaction, Shortened
-from memory.view import Thread, View
+from memory.view import View
 
 SHORTENINGS = 4
 PASSES = 3
 """A view may turn out larger than projected where tokens are estimated; then once more."""
 
-__all__ = ("Fitted", "Outlook", "fit", "fit_or_pass", "outlook")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
-    """The outcome of `fit`.
-
-    Attributes:
-        messages: What to send; the caller's own object where nothing had to change.
-        changed: Whether it differs from what the caller passed.
-        record: The record it follows, or None.
-        seen: What is known of each of `messages`.
-        counted: Whether it was counted; its bytes may have shown already that it fits.
-    """
-
-    messages: Sequence[WireMessage]
-    seen: Sequence[Seen] = ()
-    changed: bool = False
-    counted: bool = False
-    record: Compaction | None = None
+__all__ = ("Outlook", "fit", "fit_or_pass", "fitted_by", "outlook")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +50,27 @@ def fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
         BudgetError: What may not be dropped exceeds the limit, under `oversize="raise"`.
     """
     seen = see(prompt.messages)
-    shortest = yield from Known(namespace=prompt.namespace).perform()
+    shortest = yield from earliest(prompt)
     if shortest is None or shortest > len(prompt.messages):  # no record can speak for it
-        if _surely_fits(prompt, context, seen):
-            return Fitted(messages=prompt.messages, seen=seen)
-        plain = Thread.of(prompt.messages, seen=seen, linked=False)
-        state = State.of(prompt, context, View(plain))
+        bound = _bound(prompt, context, seen)
+        if bound <= _least_trigger(prompt, context):
+            return Fitted(messages=prompt.messages, seen=seen, tokens=bound)
+        state = State.of(prompt, context, View(prompt.thread(seen=seen, linked=False)))
         if state.fits:
             yield from Emit(event=_counted(prompt, state)).perform()
-            return _fitted(prompt, state)
-    state = yield from resume(prompt, context, Thread.of(prompt.messages, seen=seen))
+            return fitted_by(prompt, state)
+    state = yield from resume(prompt, context, prompt.thread(seen=seen))
     yield from Emit(event=_counted(prompt, state)).perform()
-    if state.fits:
-        return _fitted(prompt, state)
+    if not state.fits and state.plan(context.policy).action == "compact":
+        yield from diverged(prompt, state)
+        state = yield from alone(prompt, context, state, lambda now: _lower(prompt, context, now))
+    elif not state.fits:
+        state = yield from _lower(prompt, context, state)
+    return fitted_by(prompt, state)
+
+
+def _lower(prompt: Prompt, context: Context, state: State) -> Flow[State]:
+    """Return a view under the limit, by compactions and whatever the policy allows beside them."""
     for _ in range(PASSES):
         todo = state.plan(context.policy)
         if todo.missing:
@@ -92,13 +80,14 @@ def fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
             state = yield from compact(prompt, context, state, todo)
         if todo.missing or state.counts.total <= state.budget.limit:
             break
-    return _fitted(prompt, state)
+    return state
 
 
 def fit_or_pass(prompt: Prompt, context: Context) -> Flow[Fitted]:
     """Return what to send for a prompt, and the prompt itself if memory fails.
 
-    The user's turn does not fail because of memory.
+    The user's turn does not fail because of memory. Without its store it does what it can: the
+    offline summariser keeps the prompt within the budget, and nothing is put on record.
 
     Raises:
         BudgetError: What may not be dropped exceeds the limit, under `oversize="raise"`: the
@@ -110,29 +99,37 @@ def fit_or_pass(prompt: Prompt, context: Context) -> Flow[Fitted]:
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, the request goes out
         failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
-        yield from Emit(event=failed).perform()
+    yield from Emit(event=failed).perform()
+    try:
+        return (yield from fit(replace(prompt, record=False, blind=True), context))
+    except BudgetError:
+        raise
+    except Exception:  # noqa: BLE001  # as above; it was told already
         return Fitted(messages=prompt.messages)
 
 
 def outlook(prompt: Prompt, context: Context) -> Flow[Outlook]:
     """Return what `fit` would do with a prompt; nothing is spent and nothing written."""
-    thread, records = yield from find(prompt, Thread.of(prompt.messages))
+    thread, records = yield from find(prompt, prompt.thread())
     state = best(prompt, context, thread, records)
     todo = state.plan(context.policy)
     dropped = tuple(thread.start + index for index in state.dropped(todo))
     return Outlook(plan=todo, counts=state.counts, record=state.view.record, dropped=dropped)
 
 
-def _surely_fits(prompt: Prompt, context: Context, seen: Sequence[Seen]) -> bool:
-    """Whether the prompt fits by its bytes alone."""
-    policy = context.policy
-    limit = policy.limit(model=prompt.model, completion=prompt.completion)
-    budget = policy.thresholds(limit=limit, measured=0.0, exact=False)
-    bound = context.meter.bound(prompt.messages, tools=prompt.tools, seen=seen)
-    return bound <= budget.trigger
+def _bound(prompt: Prompt, context: Context, seen: Sequence[Seen]) -> int:
+    """Return an upper bound of the tokens of a prompt, from its bytes alone."""
+    return context.meter.bound(prompt.messages, tools=prompt.tools, seen=seen)
 
 
-def _fitted(prompt: Prompt, state: State) -> Fitted:
+def _least_trigger(prompt: Prompt, context: Context) -> int:
+    """Return the trigger of a prompt of which nothing is known."""
+    limit = context.limit(prompt)
+    return context.policy.thresholds(limit=limit, measured=0.0, exact=False).trigger
+
+
+def fitted_by(prompt: Prompt, state: State) -> Fitted:
+    """Return the outcome that a view is."""
     given, record = prompt.messages, state.view.record
     same = record is None or (
         len(state.messages) == len(given) and list(state.messages) == list(given)
@@ -143,6 +140,7 @@ def _fitted(prompt: Prompt, state: State) -> Fitted:
         changed=not same,
         counted=True,
         record=record,
+        tokens=state.counts.total,
     )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from memory import events
 from memory.errors import ConflictError
-from memory.flow.effects import Append, Emit, Flow, Load, Log, LogKey
+from memory.flow.effects import Append, Emit, Flow, Load, Log
 from memory.flow.state import Prompt
 from memory.messages import clone
-from memory.records import Compaction, Logged, Record
+from memory.records import Compaction, Logged, LogKey, Record
 from memory.view import Thread
 
-__all__ = ("append", "compacted", "log_key")
+__all__ = ("append", "compacted", "key_of", "log_key", "write")
 
 ATTEMPTS = 8
 """Conversations that begin alike share a log, so that strangers meet there."""
@@ -22,6 +22,11 @@ def log_key(namespace: str, thread: Thread) -> LogKey:
     """Return the log of an input: one for each first message of a namespace."""
     root = thread.links[min(1, len(thread.links) - 1)]
     return LogKey(namespace=namespace, root=root.hex())
+
+
+def key_of(prompt: Prompt, thread: Thread) -> LogKey:
+    """Return the log of a prompt: that of its conversation, else that of its beginning."""
+    return prompt.log or log_key(prompt.namespace, thread)
 
 
 def append(
@@ -34,6 +39,9 @@ def append(
 ) -> Flow[None]:
     """Append a record after the originals that it takes out of the view.
 
+    A conversation with a name has its originals from its turns, once they are complete. Nothing
+    is written for a prompt that is not to be put on record.
+
     Args:
         prompt: Whose log it is.
         thread: The input.
@@ -44,26 +52,42 @@ def append(
     Raises:
         ConflictError: Somebody else appended after `onto` was read, or kept doing so.
     """
-    key = log_key(prompt.namespace, thread)
-    if onto is not None:
-        yield from _append(key, thread, record, originals, onto)
+    if not prompt.record:
         return
-    for attempt in range(ATTEMPTS):
+
+    def records(log: Log) -> tuple[Record, ...]:
+        new = () if prompt.log else _unlogged(thread, originals, log)
+        return (*new, record)
+
+    key = key_of(prompt, thread)
+    if onto is None:
+        yield from write(key, records)
+    else:
+        yield from Append(key=key, records=records(onto), expected=onto.version).perform()
+
+
+def write(key: LogKey, records: Callable[[Log], Sequence[Record]]) -> Flow[Log]:
+    """Append what `records` makes of a log to it, and return the log as it was before.
+
+    Raises:
+        ConflictError: Others kept writing.
+    """
+    for _ in range(ATTEMPTS - 1):
         log = yield from Load(key=key).perform()
         try:
-            yield from _append(key, thread, record, originals, log)
+            yield from _put(key, records, log)
         except ConflictError:
-            if attempt == ATTEMPTS - 1:
-                raise
-        else:
-            return
+            continue
+        return log
+    log = yield from Load(key=key).perform()
+    yield from _put(key, records, log)
+    return log
 
 
-def _append(
-    key: LogKey, thread: Thread, record: Compaction, originals: Sequence[int], log: Log
-) -> Flow[None]:
-    records: tuple[Record, ...] = (*_unlogged(thread, originals, log), record)
-    yield from Append(key=key, records=records, expected=log.version).perform()
+def _put(key: LogKey, records: Callable[[Log], Sequence[Record]], log: Log) -> Flow[None]:
+    new = tuple(records(log))
+    if new:
+        yield from Append(key=key, records=new, expected=log.version).perform()
 
 
 def _unlogged(thread: Thread, indexes: Sequence[int], log: Log) -> list[Logged]:

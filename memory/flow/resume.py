@@ -8,14 +8,25 @@ from dataclasses import replace
 
 from memory import events
 from memory.errors import ConflictError
-from memory.flow.effects import Emit, Find, Flow, Load
-from memory.flow.log import append, compacted, log_key
+from memory.flow.effects import Emit, Find, Flow, Known, Load
+from memory.flow.log import append, compacted, key_of
+from memory.flow.past import Past
 from memory.flow.state import Context, Prompt, State
 from memory.identity import difference, digest
 from memory.records import Compaction, Logged
-from memory.view import Thread, View, adopted, covering
+from memory.view import Thread, View, adopted, covering, hides
 
-__all__ = ("best", "find", "resume")
+__all__ = ("best", "diverged", "earliest", "find", "resume")
+
+
+def earliest(prompt: Prompt) -> Flow[int | None]:
+    """Return the smallest number of messages that a record for this input was made for, or None."""
+    if prompt.blind:
+        return None
+    if prompt.log is None:
+        return (yield from Known(namespace=prompt.namespace).perform())
+    past = Past.of((yield from Load(key=prompt.log).perform()))
+    return min((record.adopted for record in past.compactions), default=None)
 
 
 def find(prompt: Prompt, thread: Thread) -> Flow[tuple[Thread, list[Compaction]]]:
@@ -24,14 +35,20 @@ def find(prompt: Prompt, thread: Thread) -> Flow[tuple[Thread, list[Compaction]]
     An input that begins with our own synthetic message gets a record of its own, and a thread
     whose head ends before that message.
     """
+    if prompt.blind:
+        return thread, []
     first = [seen.digest for seen in thread.seen[: thread.start + 1]]
-    hashes = frozenset(thread.links).union(first)
-    found = yield from Find(namespace=prompt.namespace, hashes=hashes).perform()
+    found: Sequence[Compaction]
+    if prompt.log is None:
+        hashes = frozenset(thread.links).union(first)
+        found = yield from Find(namespace=prompt.namespace, hashes=hashes).perform()
+    else:
+        found = Past.of((yield from Load(key=prompt.log).perform())).compactions
     for record in found:
         if record.mark in first:
             place = first.index(record.mark)
             if place < thread.start:  # sent in the role of a system message
-                thread = Thread.of(thread.messages, seen=thread.seen, start=place)
+                thread = thread.starting_at(place)
             return thread, [*found, _own(record, thread)]
     return thread, list(found)
 
@@ -52,14 +69,12 @@ def resume(prompt: Prompt, context: Context, thread: Thread) -> Flow[State]:
     state = best(prompt, context, thread, records)
     record = state.view.record
     latest = adopted(records, thread.links)
-    if record is not None and record is not latest and state.fits:
+    if record is not None and record is not latest and state.fits and not prompt.pinned:
         # From now on this input has a record of its own, so that its next view only grows.
         made = replace(record, adopted=thread.settled, adoption=thread.links[thread.settled])
         with suppress(ConflictError):  # whoever is busy there does not need it either
             yield from append(prompt, thread, made)
         yield from compacted(prompt, made, paid=False).perform()
-    if record is None and not state.fits:
-        yield from _report_divergence(prompt, thread)
     return state
 
 
@@ -68,6 +83,7 @@ def best(prompt: Prompt, context: Context, thread: Thread, records: Sequence[Com
 
     Where none fits, the deepest one is the cheapest to go on from.
     """
+    records = [record for record in records if not hides(record, thread)]
     state = State.of(prompt, context, View(thread, adopted(records, thread.links)))
     if state.fits:
         return state
@@ -81,12 +97,15 @@ def best(prompt: Prompt, context: Context, thread: Thread, records: Sequence[Com
     return deepest
 
 
-def _report_divergence(prompt: Prompt, thread: Thread) -> Flow[None]:
-    """Tell where an input differs from the conversation that was summarised before.
+def diverged(prompt: Prompt, state: State) -> Flow[None]:
+    """Tell where an input without any record differs from one that was summarised before.
 
     Most of it must be the same: many conversations begin with the same greeting.
     """
-    log = yield from Load(key=log_key(prompt.namespace, thread)).perform()
+    thread = state.view.thread
+    if state.view.record is not None or prompt.blind:
+        return
+    log = yield from Load(key=key_of(prompt, thread)).perform()
     seen = thread.seen[thread.start :]
     logged = [r for r in log.records if isinstance(r, Logged) and r.index < len(seen)]
     other = [r for r in logged if digest(r.message) != seen[r.index].digest]

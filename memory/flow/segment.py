@@ -19,13 +19,18 @@ __all__ = ("write_segment",)
 
 LONGEST_REASON = 200
 """Characters of an error that go into events and so into logs."""
+NO_STORE = "the store failed, so the summary could not be kept"
 ELIDED = "({count} messages without text that could be quoted; they are in the log.)"
 
 
 def write_segment(
     prompt: Prompt, context: Context, state: State, todo: Plan, dropped: Sequence[int]
 ) -> Flow[Segment]:
-    """Return the new segment."""
+    """Return the new segment.
+
+    Raises:
+        SummaryError: There is none, and the offline summariser does not stand in.
+    """
     request = _request(prompt, context, state, todo, dropped)
     draft, tokens = yield from _draft(prompt, context, request, messages=len(dropped))
     base = state.view.record
@@ -57,7 +62,7 @@ def _request(
     model = context.summarizer_model or prompt.model
     sent = state.messages[: state.prefix]
     rest: Sequence[WireMessage] = [view.thread.rest[i] for i in dropped]
-    form = form_for(rest, same_model=model == prompt.model)
+    form = form_for(rest, same_model=model == prompt.model and prompt.shareable)
     if form == "shared":
         # As it was sent, what stays included: the server's cache holds exactly that prefix.
         end = view.loose.index(dropped[-1]) + 1 if dropped else 0
@@ -90,7 +95,7 @@ def _draft(
     draft: Draft | None = None
     reason: str | None = None
     try:
-        draft = yield from Summarize(request=request).perform()
+        draft = yield from _asked(prompt, request)
         reason = _judge(draft, request, context)
     except SummaryError as error:
         reason = str(error)[:LONGEST_REASON] or "the summariser failed"
@@ -98,6 +103,8 @@ def _draft(
         author = draft.author if draft else request.model
         reason = reason or "the summariser failed"
         yield from _tell(prompt, events.Rejected(author=author, reason=reason))
+        if not context.stands_in:
+            raise SummaryError(reason)
         yield from _tell(prompt, events.FellBack(reason=reason))
         draft = yield from Extract(request=request).perform()
     if not draft.text.strip():  # media, or nothing at all
@@ -106,6 +113,12 @@ def _draft(
     accepted = events.Accepted(author=draft.author, tokens=round(tokens), cap=request.cap)
     yield from _tell(prompt, accepted)
     return draft, tokens
+
+
+def _asked(prompt: Prompt, request: SummaryRequest) -> Flow[Draft]:
+    if prompt.blind:  # it could not be put on record, so the next call would pay again
+        raise SummaryError(NO_STORE)
+    return (yield from Summarize(request=request).perform())
 
 
 def _tell(prompt: Prompt, event: events.Event) -> Flow[None]:

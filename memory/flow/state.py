@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from memory.counts import Counts
 from memory.identity import Seen
 from memory.messages import WireMessage
 from memory.meter import Meter
-from memory.policy import Budget, Plan, Policy, Sized, plan
+from memory.policy import Budget, Plan, Policy, Sized, plan, plan_cut
+from memory.records import Compaction, LogKey
 from memory.summary import Role
-from memory.view import View
+from memory.view import Thread, View
+from memory.windows import Windows
 
-__all__ = ("Context", "Prompt", "State")
+__all__ = ("Context", "Fitted", "Joined", "Prompt", "State")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """How a prompt goes on from a conversation on record.
+
+    Attributes:
+        conversation: The name of the conversation.
+        new: The messages of the caller that are not on record yet.
+        start: Where they begin, counted without the head.
+        head: The head of the caller, where it is another than the one on record.
+        turns: How many turns were on record.
+    """
+
+    conversation: str
+    new: tuple[WireMessage, ...]
+    start: int
+    head: tuple[WireMessage, ...] | None
+    turns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +50,13 @@ class Prompt:
         keep_reasoning: Whether the thoughts of all turns are rendered.
         cache_key: `prompt_cache_key`, or None.
         namespace: Where records are kept and looked for.
+        log: The log of the conversation; None for that of all inputs with the same beginning.
+        conversation: The name of the conversation, or None.
+        joined: How it goes on from that conversation, once that was read.
+        record: Whether anything of it may be put on record.
+        blind: Whether to do without the store, because it failed.
+        pinned: The digests of messages that stay verbatim.
+        shareable: Whether a request for a summary can repeat the prompt as it was sent.
     """
 
     messages: Sequence[WireMessage]
@@ -39,6 +67,17 @@ class Prompt:
     keep_reasoning: bool = False
     cache_key: str | None = None
     namespace: str = ""
+    log: LogKey | None = None
+    conversation: str | None = None
+    joined: Joined | None = None
+    record: bool = True
+    blind: bool = False
+    pinned: frozenset[bytes] = frozenset()
+    shareable: bool = True
+
+    def thread(self, *, seen: Sequence[Seen] | None = None, linked: bool = True) -> Thread:
+        """Return the messages as head and rest."""
+        return Thread.of(self.messages, seen=seen, linked=linked, pinned=self.pinned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +90,11 @@ class Context:
         role: The role of the synthetic message.
         summarizer_model: Who writes summaries; None for the model of the request.
         deadline: Seconds a summary may take.
+        windows: What servers told about the windows of models.
+        ahead: The share of the trigger from which a summary is written ahead, after a reply;
+            None for never.
+        choice: Which choice of a reply is the one that counts.
+        stands_in: Whether the offline summariser stands in for one that fails.
     """
 
     meter: Meter
@@ -58,6 +102,49 @@ class Context:
     role: Role = "user"
     summarizer_model: str | None = None
     deadline: float = 60.0
+    windows: Windows = field(default_factory=Windows)
+    ahead: float | None = None
+    choice: int = 0
+    stands_in: bool = True
+
+    def limit(self, prompt: Prompt) -> int:
+        """Return the tokens a prompt may have."""
+        return self.policy.limit(
+            model=prompt.model,
+            completion=prompt.completion,
+            window=self.windows.of(prompt.model),
+        )
+
+    def completion(self, prompt: Prompt) -> int | None:
+        """Return what to ask for where `max_completion_tokens` exceeds the window, else None.
+
+        Only a window that the server told counts: what the table says is left to it to refuse.
+        """
+        window = self.windows.of(prompt.model)
+        if window is None or prompt.completion is None or prompt.completion < window:
+            return None
+        return max(1, window // 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """The outcome of `fit`.
+
+    Attributes:
+        messages: What to send; the caller's own object where nothing had to change.
+        changed: Whether it differs from what the caller passed.
+        record: The record it follows, or None.
+        seen: What is known of each of `messages`.
+        counted: Whether it was counted; its bytes may have shown already that it fits.
+        tokens: What it costs in tokens, or an upper bound of that.
+    """
+
+    messages: Sequence[WireMessage]
+    seen: Sequence[Seen] = ()
+    changed: bool = False
+    counted: bool = False
+    record: Compaction | None = None
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +180,7 @@ class State:
         )
         policy = context.policy
         budget = policy.thresholds(
-            limit=policy.limit(model=prompt.model, completion=prompt.completion),
+            limit=context.limit(prompt),
             measured=counts.measured,
             exact=counts.exact,
             cold_tools=counts.cold_tools,
@@ -120,16 +207,36 @@ class State:
         """The tokens of the synthetic message; 0 for none."""
         return sum(self.counts[self.view.thread.start : self.prefix])
 
+    @property
+    def fixed(self) -> int:
+        """The tokens of what is always sent: head, tools, opening of the reply."""
+        head = sum(self.counts[: self.view.thread.start])
+        return head + self.counts.tools + self.counts.reply
+
     def plan(self, policy: Policy) -> Plan:
         """Return what to do with the view."""
+        return plan(
+            self._parts(), fixed=self.fixed, notes=self.notes, budget=self.budget, policy=policy
+        )
+
+    def plan_cut(self, policy: Policy, *, place: int) -> Plan:
+        """Return how to drop the parts before `place`, whatever that saves."""
+        return plan_cut(
+            self._parts(),
+            place=place,
+            fixed=self.fixed,
+            notes=self.notes,
+            budget=self.budget,
+            policy=policy,
+        )
+
+    def _parts(self) -> list[Sized]:
         sizes, place, parts = self.sizes, 0, []
         for indexes, protected in self.view.parts():
             stop = place + len(indexes)
             parts.append(Sized(sum(sizes[place:stop]), protected))
             place = stop
-        head = sum(self.counts[: self.view.thread.start])
-        fixed = head + self.counts.tools + self.counts.reply
-        return plan(parts, fixed=fixed, notes=self.notes, budget=self.budget, policy=policy)
+        return parts
 
     def dropped(self, todo: Plan) -> list[int]:
         """Return the messages that a plan drops, by index without the head."""

@@ -18,6 +18,9 @@ _LEVELS: dict[type[events.Event], str] = {
     events.StandingCapped: "warning",
     events.PrefixDiverged: "warning",
     events.Evicted: "warning",
+    events.WindowLearned: "warning",
+    events.Skipped: "warning",
+    events.Unaligned: "warning",
     events.Failed: "error",
 }
 

@@ -1,38 +1,41 @@
-"""The managers: settings, store, hooks and counter in one place, and the verbs on them."""
+"""What all managers share: settings, store, hooks, counter, and the options of a call."""
 
 from __future__ import annotations
 
+import copy
 import secrets
-from typing import TYPE_CHECKING, TypeVar, Unpack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from memory import models
 from memory.config import Options, Settings
 from memory.counts import Counts
-from memory.drive import arun, run
 from memory.errors import ConfigError
-from memory.events import Counted, CounterChosen, Event, Evicted, Hook
-from memory.flow import Context, Outlook, Prompt, fit, log_key, outlook
-from memory.handlers import AsyncHandler, Handler, Outside
+from memory.events import Counted, CounterChosen, Event, Evicted, Hook, Skipped
+from memory.flow import Context, LogKey, Prompt, log_key
+from memory.handlers import Outside
 from memory.hooks import LogHook
+from memory.manager.scope import SEPARATOR, CallOptions, checked, current, entered
 from memory.messages import WireMessage, wire
 from memory.meter import Meter, Tools
-from memory.records import Logged, Record, Usage
+from memory.records import Compaction, Logged, Record, Usage
 from memory.stores import VolatileStore
 from memory.view import Thread
 from memory.vocabulary import Tokenizer, resolve
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Self
 
     from openai import AsyncOpenAI, OpenAI
 
     from memory.stores import Store
-    from memory.summarizers.contract import AsyncSummarizer, Summarizer
 
     C = TypeVar("C", bound=OpenAI | AsyncOpenAI)
 
-__all__ = ("AsyncMemoryManager", "Manager", "ManagerOptions", "MemoryManager")
+__all__ = ("Manager", "ManagerOptions")
 
 
 class ManagerOptions(Options, total=False):
@@ -76,7 +79,7 @@ class Manager:
         **options: Unpack[Options],
     ) -> None:
         self.settings = Settings.resolve(options, file=settings_file)
-        self.namespace = namespace or secrets.token_hex(8)
+        self.namespace = _named(namespace) or secrets.token_hex(8)
         self.counter = resolve(tokenizer)
         self.meter = Meter(self.counter, media_tokens=self.settings.media_tokens)
         self.outside = Outside(
@@ -84,13 +87,16 @@ class Manager:
             hooks=(self._announce_counter, *_checked(hooks)),
             count=self.meter.text,
         )
-        self._announced = False
-        self.context = Context(
+        self.options: Mapping[str, Any] = {}
+        self._told = set[str]()
+        self._context = Context(
             meter=self.meter,
             policy=self.settings.policy(),
             role=self.settings.notes_role,
             summarizer_model=self.settings.summarizer_model,
             deadline=self.settings.summary_deadline,
+            ahead=self.settings.ahead if self.settings.compaction == "background" else None,
+            choice=self.settings.choice,
         )
 
     @property
@@ -171,15 +177,86 @@ class Manager:
         records = self.store.load(log_key(self.namespace, thread)).records
         return tuple(r for r in records if _link(r) in links)
 
-    def wrap(self, client: C) -> C:
+    def wrap(self, client: C, *, inplace: bool = False) -> C:
         """Return a client of the same type whose chat completions go through this manager.
+
+        Args:
+            client: An `OpenAI` or `AsyncOpenAI`; see `memory.wrap`.
+            inplace: Whether to give `client` itself a memory.
 
         Raises:
             ConfigError: `client` is not an `OpenAI` or `AsyncOpenAI`.
         """
         from memory.client import wrap  # noqa: PLC0415  # a floor above; imports openai
 
-        return wrap(client, manager=self)
+        return wrap(client, manager=self, inplace=inplace)
+
+    def with_options(self, **options: Unpack[CallOptions]) -> Self:
+        """Return a manager with other options for its calls; all else is shared with this one.
+
+        `manager.with_options(record=False).wrap(client)` is a client for side calls.
+
+        Args:
+            **options: See `memory.manager.CallOptions`.
+
+        Raises:
+            ConfigError: An option is unknown or wrong.
+        """
+        other = copy.copy(self)
+        other.options = {**self.options, **checked(options)}
+        return other
+
+    def override(self, **options: Unpack[CallOptions]) -> AbstractContextManager[None]:
+        """Return a context manager inside which options hold for the calls of this manager.
+
+        They hold for clients it wrapped before, too, in this thread or task and those started
+        with a copy of its context, and decide when a request is made, not when its reply is read.
+
+        Args:
+            **options: See `memory.manager.CallOptions`.
+
+        Raises:
+            ConfigError: An option is unknown or wrong.
+        """
+        return entered(self.outside, checked(options))
+
+    def effective(self) -> Mapping[str, Any]:
+        """Return the options in force here and now: those of `override` over the manager's."""
+        here = current(self.outside)
+        return {**self.options, **here} if here else self.options
+
+    def context(self, options: Mapping[str, Any] | None = None) -> Context:
+        """Return how prompts are judged under options; None for those in force here."""
+        chosen = self.effective() if options is None else options
+        if "budget" not in chosen:
+            return self._context
+        policy = replace(self._context.policy, budget=chosen["budget"])
+        return replace(self._context, policy=policy)
+
+    def placed(self, prompt: Prompt, options: Mapping[str, Any] | None = None) -> Prompt:
+        """Return a prompt with what options say about it, in the namespace of this manager."""
+        chosen = self.effective() if options is None else options
+        name = chosen.get("conversation")
+        if not chosen:
+            return replace(prompt, namespace=self.namespace)
+        return replace(
+            prompt,
+            namespace=self.namespace if name is None else self.log_of(name).namespace,
+            log=None if name is None else self.log_of(name),
+            conversation=name,
+            record=chosen.get("record", True),
+            pinned=chosen.get("pinned", frozenset()),
+        )
+
+    def log_of(self, conversation: str) -> LogKey:
+        """Return the log of a conversation."""
+        return LogKey(namespace=f"{self.namespace}{SEPARATOR}{conversation}", root="")
+
+    def once(self, reason: str) -> None:
+        """Tell the hooks, the first time, why requests of some kind are left alone."""
+        if reason not in self._told:
+            self._told.add(reason)
+            self.emit(Skipped(namespace=self.namespace, reason=reason))
 
     def emit(self, event: Event) -> None:
         """Tell the hooks of an event."""
@@ -194,14 +271,14 @@ class Manager:
         max_completion_tokens: int | None,
     ) -> Prompt:
         messages = wire(messages)
-        return Prompt(
+        prompt = Prompt(
             messages=messages,
             tools=tuple(tools or ()),
             model=model,
             completion=max_completion_tokens,
             keep_reasoning=models.keeps_reasoning(model),
-            namespace=self.namespace,
         )
+        return self.placed(prompt, {**self.effective(), "conversation": None})
 
     def _announce_counter(self, event: Event) -> None:
         """Before the first event that tells a count, tell how it was counted."""
@@ -209,8 +286,8 @@ class Manager:
             self._announce()
 
     def _announce(self) -> None:
-        if not self._announced:
-            self._announced = True
+        if "counter" not in self._told:
+            self._told.add("counter")
             chosen = CounterChosen(
                 namespace=self.namespace,
                 name=self.counter.name,
@@ -223,8 +300,17 @@ class Manager:
         self.emit(Evicted(namespace=self.namespace, messages=messages, compactions=compactions))
 
 
-def _link(record: Record) -> bytes:
-    return record.link if isinstance(record, Logged) else record.adoption
+def _link(record: Record) -> bytes | None:
+    if isinstance(record, Logged):
+        return record.link
+    return record.adoption if isinstance(record, Compaction) else None
+
+
+def _named(namespace: str | None) -> str | None:
+    if namespace is not None and SEPARATOR in namespace:
+        msg = f"namespace={namespace!r} must not contain {SEPARATOR!r}"
+        raise ConfigError(msg)
+    return namespace
 
 
 def _hint(*, exact: bool) -> str | None:
@@ -238,123 +324,3 @@ def _checked(hooks: Sequence[Hook] | None) -> tuple[Hook, ...]:
         msg = f"hooks={hooks!r} must be a list or tuple of functions that take an event"
         raise ConfigError(msg)
     return tuple(hooks)
-
-
-class MemoryManager(Manager):
-    """Memory for synchronous callers: counts, plans, fits and wraps clients.
-
-    Takes what `Manager` takes, and:
-
-    Args:
-        summarizer: Who writes summaries for `fit`; None for the offline summariser. A wrapped
-            client asks with its own client instead unless this is given.
-        **others: See `Manager`.
-    """
-
-    def __init__(
-        self, *, summarizer: Summarizer | None = None, **others: Unpack[ManagerOptions]
-    ) -> None:
-        super().__init__(**others)
-        self.summarizer = summarizer
-
-    def fit(
-        self,
-        messages: Sequence[WireMessage],
-        *,
-        model: str = models.DEFAULT_MODEL,
-        tools: Tools | None = None,
-        max_completion_tokens: int | None = None,
-    ) -> Sequence[WireMessage]:
-        """Return messages to send in place of `messages`, within the budget.
-
-        They are `messages` itself, the same object, when it fits. What is returned may be
-        passed in again, also with more messages appended.
-
-        Args:
-            messages: The whole conversation so far; never changed.
-            model: The model it will be sent to.
-            tools: The tool declarations it will be sent with.
-            max_completion_tokens: The room the reply needs, or None.
-
-        Raises:
-            BudgetError: What may not be dropped is larger than the limit.
-            HistoryError: One of `messages` is not a mapping.
-        """
-        prompt = self._prompt(
-            messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
-        )
-        handler = Handler(self.outside, self.summarizer)
-        return run(fit(prompt, self.context), handler.perform).messages
-
-    def plan(
-        self,
-        messages: Sequence[WireMessage],
-        *,
-        model: str = models.DEFAULT_MODEL,
-        tools: Tools | None = None,
-        max_completion_tokens: int | None = None,
-    ) -> Outlook:
-        """Return what `fit` would do, without asking for a summary and without writing anything.
-
-        Takes what `fit` takes.
-
-        Raises:
-            HistoryError: One of `messages` is not a mapping.
-        """
-        prompt = self._prompt(
-            messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
-        )
-        return run(outlook(prompt, self.context), Handler(self.outside, None).perform)
-
-
-class AsyncMemoryManager(Manager):
-    """Memory for asynchronous callers; as `MemoryManager` with `await`.
-
-    Args:
-        summarizer: Who writes summaries for `fit`; None for the offline summariser.
-        **others: See `Manager`.
-    """
-
-    def __init__(
-        self, *, summarizer: AsyncSummarizer | None = None, **others: Unpack[ManagerOptions]
-    ) -> None:
-        super().__init__(**others)
-        self.summarizer = summarizer
-
-    async def fit(
-        self,
-        messages: Sequence[WireMessage],
-        *,
-        model: str = models.DEFAULT_MODEL,
-        tools: Tools | None = None,
-        max_completion_tokens: int | None = None,
-    ) -> Sequence[WireMessage]:
-        """Return messages to send in place of `messages`; see `MemoryManager.fit`.
-
-        Raises:
-            BudgetError: What may not be dropped is larger than the limit.
-            HistoryError: One of `messages` is not a mapping.
-        """
-        prompt = self._prompt(
-            messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
-        )
-        handler = AsyncHandler(self.outside, self.summarizer)
-        return (await arun(fit(prompt, self.context), handler.perform)).messages
-
-    async def plan(
-        self,
-        messages: Sequence[WireMessage],
-        *,
-        model: str = models.DEFAULT_MODEL,
-        tools: Tools | None = None,
-        max_completion_tokens: int | None = None,
-    ) -> Outlook:
-        """Return what `fit` would do, for free; see `MemoryManager.plan`.
-
-        Raises:
-            HistoryError: One of `messages` is not a mapping.
-        """
-        prompt = self._prompt(
-            messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
-        )
-        return await arun(outlook(prompt, self.context), AsyncHandler(self.outside, None).perform)

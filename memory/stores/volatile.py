@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from memory.errors import ConflictError
 from memory.flow import Log, LogKey
-from memory.records import Compaction, Logged, Record
+from memory.records import Compaction, Logged, Record, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,8 +117,8 @@ class VolatileStore:
     def _index(self, key: LogKey, records: Sequence[Record]) -> None:
         space = self._namespaces.setdefault(key.namespace, _Namespace())
         for record in records:
-            if isinstance(record, Logged):
-                self._held += 1
+            self._held += _messages(record)
+            if not isinstance(record, Compaction):
                 continue
             space.lengths[record.adopted] = space.lengths.get(record.adopted, 0) + 1
             self._order += 1
@@ -134,16 +134,16 @@ class VolatileStore:
             if oldest == key:
                 break
             log = self._drop(oldest)
-            messages = sum(isinstance(record, Logged) for record in log.records)
-            evicted.append((messages, len(log.records) - messages))
+            compactions = sum(isinstance(record, Compaction) for record in log.records)
+            evicted.append((sum(map(_messages, log.records)), compactions))
         return evicted
 
     def _drop(self, key: LogKey) -> Log:
         log = self._logs.pop(key)
         space = self._namespaces.setdefault(key.namespace, _Namespace())
         for record in log.records:
-            if isinstance(record, Logged):
-                self._held -= 1
+            self._held -= _messages(record)
+            if not isinstance(record, Compaction):
                 continue
             space.lengths[record.adopted] -= 1
             if not space.lengths[record.adopted]:
@@ -156,6 +156,13 @@ class VolatileStore:
         if not space.by_hash:
             self._namespaces.pop(key.namespace, None)
         return log
+
+
+def _messages(record: Record) -> int:
+    """Return how many original messages a record holds."""
+    if isinstance(record, Turn):
+        return len(record.messages)
+    return int(isinstance(record, Logged))
 
 
 def _hashes(record: Compaction) -> set[bytes]:

@@ -1,0 +1,57 @@
+"""Work that nobody waits for, and a way to wait for it all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+__all__ = ("Background",)
+
+
+class Background:
+    """Jobs beside the caller's: in threads, or as tasks of the running event loop.
+
+    Threads end with the process and tasks with their loop; a job that does not come to its end
+    has changed nothing.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: dict[Future[None], asyncio.Task[Any] | None] = {}
+
+    def thread(self, work: Callable[[], object]) -> None:
+        """Run `work` in a thread of its own."""
+        done = self._begun()
+
+        def job() -> None:
+            try:
+                work()
+            finally:
+                self._ended(done)
+
+        threading.Thread(target=job, name="kimi-memory", daemon=True).start()
+
+    def task(self, work: Coroutine[Any, Any, object]) -> None:
+        """Run `work` as a task of the running event loop."""
+        done = self._begun()
+        task = asyncio.get_running_loop().create_task(work, name="kimi-memory")
+        self._jobs[done] = task  # the loop itself keeps a task only weakly
+        task.add_done_callback(lambda _task: self._ended(done))
+
+    def pending(self) -> list[Future[None]]:
+        """Return what is still under way: a future for each job."""
+        return list(self._jobs)
+
+    def _begun(self) -> Future[None]:
+        done: Future[None] = Future()
+        done.set_running_or_notify_cancel()  # whoever waits cannot cancel it
+        self._jobs[done] = None
+        return done
+
+    def _ended(self, done: Future[None]) -> None:
+        self._jobs.pop(done, None)
+        done.set_result(None)

@@ -1,0 +1,160 @@
+"""One request of a wrapped client on its way out, and its reply on the way back."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from memory.bodies import kind_of
+from memory.events import Failed
+from memory.flow import Answer, Send, answered, send
+from memory.handlers import AsyncHandler, Handler
+from memory.manager import AsyncMemoryManager, Manager, MemoryManager
+from memory.manager.scope import inside, is_inside
+from memory.replies import Reply, read
+from memory.responses import SkippedError
+from memory.tee import Listener, atee, is_readable, tee
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from memory.bodies import Body
+    from memory.summarizers.contract import AsyncSummarizer, Summarizer
+
+__all__ = ("Call",)
+
+NO_CONVERSATION = "only /chat/completions goes on from a conversation"
+"""Why a request of another kind is left alone in conversation mode."""
+
+
+class Call:
+    """One request that has messages to fit.
+
+    Args:
+        manager: Whose memory it goes through.
+        options: What the SDK is about to send.
+        body: The part of it that is ours to read and write.
+        chosen: The options in force when the request was made.
+    """
+
+    __slots__ = ("_body", "_context", "_manager", "_options", "_prompt")
+
+    def __init__(
+        self, manager: Manager, options: Any, body: Body, chosen: Mapping[str, Any]
+    ) -> None:
+        self._manager = manager
+        self._options = options
+        self._body = body
+        self._context = manager.context(chosen)
+        self._prompt = manager.placed(body.prompt, chosen)
+
+    @classmethod
+    def of(cls, manager: Manager, options: Any) -> Call | None:
+        """Return the request that `options` describe, or None where it is to go out as it is."""
+        kind = kind_of(options)
+        if kind is None or is_inside(manager.outside):
+            return None
+        chosen = manager.effective()
+        if chosen.get("off"):
+            return None
+        try:
+            body = kind.read(options)
+        except SkippedError as reason:
+            manager.once(str(reason))
+            return None
+        if body is None:
+            return None
+        if chosen.get("conversation") is not None and not body.converses:
+            manager.once(NO_CONVERSATION)
+            return None
+        return cls(manager, options, body, chosen)
+
+    def send(self, request: Callable[[Any], Any], own: Summarizer) -> Any:
+        """Send the request, fitted, and return the response of the SDK.
+
+        Args:
+            request: Sends options and returns the response.
+            own: Writes summaries where the manager has nobody for that.
+        """
+        manager = self._manager
+        mine = manager.summarizer if isinstance(manager, MemoryManager) else None
+        writer = mine or own
+
+        def ended(sent: Send, reply: Reply) -> None:
+            Handler(manager.outside, writer).run(self._after(sent, reply))
+
+        def perform(sent: Send) -> Answer:
+            with inside(manager.outside):
+                response = request(self._outgoing(sent))
+            reply, unread = self._reply(response)
+            if unread is not None:
+                tee(unread, Listener(unread, choice=self._context.choice), partial(ended, sent))
+            return Answer(response=response, reply=reply)
+
+        return Handler(manager.outside, writer, perform).run(send(self._prompt, self._context))
+
+    async def asend(self, request: Callable[[Any], Awaitable[Any]], own: AsyncSummarizer) -> Any:
+        """Send the request, fitted, and return the response of the SDK; as `send` in all else."""
+        manager = self._manager
+        mine = manager.summarizer if isinstance(manager, AsyncMemoryManager) else None
+        writer = mine or own
+
+        async def ended(sent: Send, reply: Reply) -> None:
+            await AsyncHandler(manager.outside, writer).run(self._after(sent, reply))
+
+        async def perform(sent: Send) -> Answer:
+            with inside(manager.outside):
+                response = await request(self._outgoing(sent))
+            reply, unread = self._reply(response)
+            if unread is not None:
+                atee(unread, Listener(unread, choice=self._context.choice), partial(ended, sent))
+            return Answer(response=response, reply=reply)
+
+        handler = AsyncHandler(manager.outside, writer, perform)
+        return await handler.run(send(self._prompt, self._context))
+
+    def _after(self, sent: Send, reply: Reply) -> Any:
+        return answered(sent.prompt, self._context, sent.fitted, reply)
+
+    def _outgoing(self, sent: Send) -> Any:
+        """Return the options to send; the same object when nothing had to change."""
+        changes = self._body.changes(sent)
+        if not changes:
+            return self._options
+        options = copy.copy(self._options)
+        for key, value in changes.items():
+            # The SDK lays `extra_json` over `json_data`.
+            where = "extra_json" if key in (options.extra_json or {}) else "json_data"
+            setattr(options, where, {**getattr(options, where), key: value})
+        return options
+
+    def _reply(self, response: Any) -> tuple[Reply | None, Any]:
+        """Return the reply of a response, or the HTTP response that it is still to be read from."""
+        try:
+            reply = self._body.parsed(response, choice=self._context.choice)
+            http = None if reply is not None else _http(response)
+            if http is None:
+                return reply, None
+            if is_readable(http):
+                return None, http if self._body.converses else None
+            return read(json.loads(http.content), choice=self._context.choice), None
+        except Exception as error:  # noqa: BLE001  # the caller has a response; nothing may spoil it
+            self._manager.emit(
+                Failed(namespace=self._manager.namespace, error=type(error).__name__)
+            )
+            return None, None
+
+
+def _http(response: Any) -> Any:
+    """Return the HTTP response that an object of the SDK reads from, or None."""
+    for candidate in (
+        response,
+        getattr(response, "http_response", None),
+        getattr(response, "response", None),
+    ):
+        if hasattr(candidate, "is_stream_consumed"):
+            return candidate
+    return None

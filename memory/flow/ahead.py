@@ -1,0 +1,49 @@
+"""Writing a summary before it is needed, so that no turn waits for one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from memory import events
+from memory.errors import SummaryError
+from memory.flow.compact import compact
+from memory.flow.effects import Claim, Emit, Flow, Release
+from memory.flow.resume import resume
+from memory.flow.state import Context, Fitted, Prompt
+from memory.replies import Reply
+
+__all__ = ("is_due", "summarize_ahead")
+
+
+def is_due(prompt: Prompt, context: Context, fitted: Fitted, reply: Reply) -> bool:
+    """Return whether the conversation may have passed the mark from which to summarise ahead."""
+    if context.ahead is None or not prompt.record or not reply.complete:
+        return False
+    written = reply.usage.completion_tokens if reply.usage else 0
+    return fitted.tokens + written > context.ahead * context.limit(prompt)
+
+
+def summarize_ahead(prompt: Prompt, context: Context) -> Flow[None]:
+    """Put a compaction on record that the next prompt of the conversation will adopt.
+
+    Until then nothing changes; a summary that cannot be had changes nothing at all, and the
+    prompt that reaches the limit asks again. Whoever is summarising already is left alone.
+    """
+    thread = prompt.thread()
+    claim = Claim(namespace=prompt.namespace, links=thread.links, patience=0.0)
+    if not (yield from claim.perform()):
+        return
+    try:
+        state = yield from resume(prompt, context, thread)
+        mark = int((context.ahead or 1.0) * state.budget.limit)
+        budget = replace(state.budget, trigger=max(mark, state.budget.target + 1))
+        early = replace(state, budget=budget)
+        todo = early.plan(context.policy)
+        if todo.action == "compact" and not todo.missing:
+            yield from compact(prompt, replace(context, stands_in=False), early, todo)
+    except SummaryError:
+        pass  # told as `Rejected`
+    except Exception as error:  # noqa: BLE001  # nobody waits for this
+        failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
+        yield from Emit(event=failed).perform()
+    yield from Release().perform()

@@ -1,0 +1,206 @@
+"""Conversations with a name: going on from what is on record, and adding to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from memory import events
+from memory.errors import ConversationBusy, HistoryError
+from memory.flow.effects import Emit, Flow, Load, Log
+from memory.flow.log import write
+from memory.flow.past import Past
+from memory.flow.resume import best, find
+from memory.flow.state import Context, Joined, Prompt
+from memory.messages import WireMessage, clone, head_length, role_of
+from memory.records import Compaction, LogKey, Record, Turn, Undone
+from memory.replies import Reply
+from memory.view import Thread
+
+__all__ = ("add", "commit", "fork", "in_use", "join", "past", "rewind", "standing", "undo", "whole")
+
+
+def past(key: LogKey) -> Flow[Past]:
+    """Return what a conversation has come to."""
+    return Past.of((yield from Load(key=key).perform()))
+
+
+def join(prompt: Prompt) -> Flow[Prompt]:
+    """Return a prompt with the conversation on record before what is new in it.
+
+    The head of the caller counts, and without one the newest on record.
+
+    Raises:
+        ConversationBusy: The conversation waits for tool results, and these are not.
+    """
+    if prompt.log is None or prompt.conversation is None:
+        return prompt
+    known = yield from past(prompt.log)
+    start = head_length(prompt.messages)
+    head, given = tuple(prompt.messages[:start]), tuple(prompt.messages[start:])
+    before, shared = known.overlap(given)
+    new = given[shared:]
+    if known.unanswered and not (new and role_of(new[0]) == "tool"):
+        raise ConversationBusy(conversation=prompt.conversation, missing=known.unanswered)
+    if not shared and known.messages and len(given) > 1 and role_of(given[0]) != "tool":
+        event = events.Unaligned(
+            namespace=prompt.namespace, conversation=prompt.conversation, messages=len(given)
+        )
+        yield from Emit(event=event).perform()
+    joined = Joined(
+        conversation=prompt.conversation,
+        new=new,
+        start=len(before),
+        head=head if head and head != known.head else None,
+        turns=known.turns,
+    )
+    whole = [*(head or known.head), *before, *new]
+    same = len(whole) == len(prompt.messages)
+    return replace(prompt, messages=prompt.messages if same else whole, joined=joined)
+
+
+def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
+    """Put a turn on record: what was new, and the reply or its beginning.
+
+    Whoever else added to the conversation meanwhile comes first, unless they wait for tool
+    results: an exchange stays in one piece.
+
+    Raises:
+        ConflictError: Others kept writing.
+    """
+    joined = prompt.joined
+    if joined is None or prompt.log is None or not prompt.record:
+        return
+    replied = reply.message is not None
+    said = (*joined.new, reply.message) if reply.message is not None else joined.new
+    turn = Turn(
+        start=joined.start,
+        messages=tuple(clone(message) for message in said),
+        head=None if joined.head is None else tuple(clone(message) for message in joined.head),
+        complete=reply.complete,
+        replied=replied,
+        usage=reply.usage,
+    )
+    yield from write(prompt.log, lambda log: _placed(turn, joined.turns, log))
+    event = events.Recorded(
+        namespace=prompt.namespace,
+        conversation=joined.conversation,
+        messages=len(said),
+        complete=reply.complete,
+    )
+    yield from Emit(event=event).perform()
+
+
+def _placed(turn: Turn, turns: int, log: Log) -> list[Turn]:
+    """Return a turn where it belongs in a log that may have gone on since it had `turns`."""
+    now = Past.of(log)
+    if now.turns == turns:
+        return [turn]
+    answers = bool(turn.messages) and role_of(turn.messages[0]) == "tool"
+    if not now.unanswered or answers:
+        return [replace(turn, start=len(now.messages))]
+    said = turn.messages if turn.complete or not turn.replied else turn.messages[:-1]
+    rest = now.messages[now.question :]
+    moved = replace(turn, start=now.question, messages=(*said, *rest), complete=True, replied=True)
+    return [moved]
+
+
+def standing(prompt: Prompt, context: Context) -> Flow[Sequence[WireMessage]]:
+    """Return what would be sent of a conversation as it stands, without paying for anything."""
+    prompt = yield from whole(prompt)
+    thread, records = yield from find(prompt, prompt.thread())
+    return best(prompt, context, thread, records).messages
+
+
+def whole(prompt: Prompt) -> Flow[Prompt]:
+    """Return a prompt with the whole conversation on record in place of its messages."""
+    if prompt.log is None:
+        return prompt
+    known = yield from past(prompt.log)
+    return replace(prompt, messages=[*known.head, *known.messages])
+
+
+def add(key: LogKey, messages: Sequence[WireMessage]) -> Flow[int]:
+    """Add messages to a conversation without asking for a reply; return how many it has then.
+
+    Raises:
+        ConflictError: Others kept writing.
+    """
+    start = head_length(messages)
+    head, rest = messages[:start], tuple(clone(message) for message in messages[start:])
+    new = tuple(clone(message) for message in head) or None
+
+    def turn(log: Log) -> list[Turn]:
+        return [Turn(start=len(Past.of(log).messages), messages=rest, head=new)]
+
+    before = yield from write(key, turn)
+    return len(Past.of(before).messages) + len(rest)
+
+
+def rewind(key: LogKey, to: int) -> Flow[int]:
+    """Go back to where a conversation had `to` messages; return how many were left behind.
+
+    Raises:
+        HistoryError: It has fewer.
+        ConflictError: Others kept writing.
+    """
+
+    def turn(log: Log) -> list[Turn]:
+        held = len(Past.of(log).messages)
+        if not 0 <= to <= held:
+            msg = f"cannot go back to message {to}: the conversation has {held} (0 to {held})"
+            raise HistoryError(msg, index=to)
+        return [Turn(start=to)] if to < held else []
+
+    before = yield from write(key, turn)
+    return len(Past.of(before).messages) - to
+
+
+def undo(key: LogKey) -> Flow[Compaction | None]:
+    """Take the latest compaction out of use and return it, or None where there is none.
+
+    Raises:
+        ConflictError: Others kept writing.
+    """
+
+    def undone(log: Log) -> list[Undone]:
+        return [Undone(mark=record.mark) for record in in_use(Past.of(log))[-1:]]
+
+    before = yield from write(key, undone)
+    return next(reversed(in_use(Past.of(before))), None)
+
+
+def in_use(known: Past) -> list[Compaction]:
+    """Return the compactions that speak for the messages there are, oldest first."""
+    links = Thread.of(known.messages, start=0).links
+    found = (r for r in known.compactions if links[r.covered : r.covered + 1] == [r.coverage])
+    return list({record.mark: record for record in found}.values())
+
+
+def fork(key: LogKey, other: LogKey, at: int | None) -> Flow[int]:
+    """Begin another conversation with the first `at` messages of one; return how many those are.
+
+    What was summarised of them need not be summarised again.
+
+    Raises:
+        HistoryError: It has fewer messages, or the other conversation has some.
+        ConflictError: Others kept writing.
+    """
+    known = yield from past(key)
+    held = len(known.messages)
+    place = held if at is None else at
+    if not 0 <= place <= held:
+        msg = f"cannot fork at message {place}: the conversation has {held} (0 to {held})"
+        raise HistoryError(msg, index=place)
+    begun_with = replace(known, messages=known.messages[:place])
+    records = [record for record in in_use(begun_with) if record.adopted <= place]
+
+    def begun(log: Log) -> list[Record]:
+        if Past.of(log).messages:
+            msg = "a conversation of that name has messages already: choose another name"
+            raise HistoryError(msg, index=0)
+        first = Turn(start=0, messages=begun_with.messages, head=known.head or None)
+        return [first, *records]
+
+    yield from write(other, begun)
+    return place

@@ -1,0 +1,117 @@
+"""A conversation with a name, as its log tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from memory.flow.effects import Log
+from memory.identity import see
+from memory.messages import WireMessage, role_of, split, tool_calls
+from memory.records import Compaction, Turn, Undone
+
+__all__ = ("Past",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What a conversation has come to.
+
+    Attributes:
+        head: The newest head.
+        messages: Everything said, in order, without the head.
+        compactions: The compactions in use, oldest first.
+        broken: Whether the last reply broke off.
+        replied: Whether the last message is the reply of the last turn, or its beginning.
+        turns: How many turns are on record, those without messages included.
+    """
+
+    head: tuple[WireMessage, ...] = ()
+    messages: tuple[WireMessage, ...] = ()
+    compactions: tuple[Compaction, ...] = ()
+    broken: bool = False
+    replied: bool = False
+    turns: int = 0
+
+    @classmethod
+    def of(cls, log: Log) -> Past:
+        """Read a log from its beginning."""
+        head: tuple[Mapping[str, Any], ...] = ()
+        messages: list[Mapping[str, Any]] = []
+        compactions: list[Compaction] = []
+        last, turns = Turn(start=0), 0
+        for record in log.records:
+            if isinstance(record, Turn):
+                messages[record.start :] = record.messages
+                head = head if record.head is None else record.head
+                last, turns = record, turns + 1
+            elif isinstance(record, Compaction):
+                compactions.append(record)
+            elif isinstance(record, Undone):
+                compactions = [one for one in compactions if one.mark != record.mark]
+        return cls(
+            head=head,
+            messages=tuple(messages),
+            compactions=tuple(compactions),
+            broken=not last.complete,
+            replied=last.replied,
+            turns=turns,
+        )
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """The ids of the tool calls at the end that have no result yet."""
+        parts = split(self.messages)
+        if self.broken or not parts or parts[-1].kind != "exchange":
+            return ()
+        first, *results = self.messages[parts[-1].start : parts[-1].stop]
+        while role_of(first) != "assistant" and results:  # system messages before it
+            first, *results = results
+        answered = {str(result.get("tool_call_id")) for result in results}
+        called = [str(call.get("id")) for call in tool_calls(first)]
+        return tuple(name for name in called if name not in answered)
+
+    @property
+    def question(self) -> int:
+        """Where the last user message stands, or the end where there is none."""
+        for index in range(len(self.messages) - 1, -1, -1):
+            if role_of(self.messages[index]) == "user":
+                return index
+        return len(self.messages)
+
+    def endings(self) -> list[tuple[WireMessage, ...]]:
+        """Return what a new input can go on from, the likeliest first.
+
+        After a reply that broke off that is the text there is of it, or the question again: the
+        beginning of a call cannot be sent.
+        """
+        if not self.broken or not self.replied:
+            return [self.messages]
+        *before, partial = self.messages
+        asked = tuple(before)
+        usable = not tool_calls(partial) and str(partial.get("content") or "").strip()
+        return [self.messages, asked] if usable else [asked]
+
+    def overlap(self, new: Sequence[WireMessage]) -> tuple[tuple[WireMessage, ...], int]:
+        """Return what `new` goes on from, and how many of its messages are the end of that.
+
+        A caller may send the last messages of the conversation again, before what is new: the
+        longest run that both have counts. After a reply that broke off, a caller who asks the
+        same again goes on from the question.
+        """
+        found = [(ending, _shared(ending, new)) for ending in self.endings()]
+        return max(found, key=lambda one: one[1])
+
+
+def _shared(ending: Sequence[WireMessage], new: Sequence[WireMessage]) -> int:
+    """Return the length of the longest run that ends `ending` and begins `new`."""
+    longest = min(len(ending), len(new))
+    if not longest:
+        return 0
+    old = [seen.digest for seen in see(ending[len(ending) - longest :])]
+    given = [seen.digest for seen in see(new[:longest])]
+    for length in range(longest, 0, -1):
+        if old[-length] == given[0] and old[-length:] == given[:length]:
+            return length
+    return 0

@@ -1,0 +1,132 @@
+"""What to do when the server refuses a prompt for its size: each remedy once, never a loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from memory import events, models
+from memory.flow.compact import alone, compact
+from memory.flow.effects import Emit, Flow
+from memory.flow.fit import fit_or_pass, fitted_by
+from memory.flow.resume import resume
+from memory.flow.state import Context, Fitted, Prompt, State
+from memory.messages import content_parts, is_media
+from memory.overflow import Overflow
+
+__all__ = ("Remedy", "learn", "lower", "shed_media", "shrink")
+
+LEAST_REPLY = 256
+"""Tokens below which a reply is of no use, so that the prompt has to give way."""
+SLACK = 0.03
+"""How far a prompt stays below the window, for what the counts may be wrong by."""
+STEP = 0.9
+"""What was refused is too large whatever was counted; this share of it is the most to try."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remedy:
+    """What to send in place of what was refused.
+
+    Attributes:
+        change: What is different.
+        fitted: The messages.
+        tokens: What they cost.
+        completion: `max_completion_tokens` in place of the caller's; None for the caller's.
+    """
+
+    change: events.Change
+    fitted: Fitted
+    tokens: int
+    completion: int | None = None
+
+
+def learn(prompt: Prompt, context: Context, fitted: Fitted, overflow: Overflow) -> Flow[int]:
+    """Learn the window that a refusal tells of, and return what the prompt costs by it.
+
+    A refusal without a number still says that the window is smaller than the prompt.
+    """
+    counted = _tokens(prompt, context, fitted)
+    asked = (overflow.requested or 0) - (prompt.completion or 0)
+    tokens = max(counted, asked)
+    known = context.windows.of(prompt.model) or models.window(prompt.model)
+    window = min(known, tokens) if overflow.window is None else overflow.window
+    if context.windows.learn(prompt.model, window):
+        event = events.WindowLearned(
+            namespace=prompt.namespace,
+            model=prompt.model,
+            window=window,
+            stated=overflow.window is not None,
+        )
+        yield from Emit(event=event).perform()
+    return tokens
+
+
+def lower(prompt: Prompt, context: Context, fitted: Fitted, tokens: int) -> Remedy | None:
+    """Return the same with less room for the reply, where the prompt alone fits the window."""
+    window = context.windows.of(prompt.model)
+    if prompt.completion is None or window is None:
+        return None
+    room = window - tokens - int(window * SLACK)
+    if not min(LEAST_REPLY, prompt.completion) <= room < prompt.completion:
+        return None
+    return Remedy(change="completion", fitted=fitted, tokens=tokens, completion=room)
+
+
+def shrink(prompt: Prompt, context: Context, refused: Fitted, tokens: int) -> Flow[Remedy | None]:
+    """Compact until the prompt is well below what was refused; None where that is impossible.
+
+    Raises:
+        BudgetError: What may not be dropped is larger than the window leaves room for.
+    """
+    counted = _tokens(prompt, context, refused)
+    completion = context.completion(prompt)
+    if completion is not None:
+        prompt = replace(prompt, completion=completion)
+    # The server may count more than we do: what it counts has to fit, so ours has to be smaller.
+    most = int(min(context.limit(prompt) * counted / max(tokens, counted), STEP * counted))
+    tight = replace(context, policy=replace(context.policy, budget=max(1, most)))
+    fitted = yield from fit_or_pass(prompt, tight)
+    if list(fitted.messages) == list(refused.messages):
+        return None
+    return Remedy(change="compaction", fitted=fitted, tokens=fitted.tokens, completion=completion)
+
+
+def shed_media(prompt: Prompt, context: Context, refused: Fitted) -> Flow[Remedy | None]:
+    """Compact what holds images and may be dropped; None where nothing does."""
+    state = yield from resume(prompt, context, prompt.thread())
+    if _last_media(state) is None:
+        return None
+
+    def smaller(now: State) -> Flow[State]:
+        todo = now.plan_cut(context.policy, place=_last_media(now) or 0)
+        return (yield from compact(prompt, context, now, todo))
+
+    state = yield from alone(
+        prompt, context, state, smaller, done=lambda now: _last_media(now) is None
+    )
+    if len(state.messages) == len(refused.messages):
+        return None
+    return Remedy(change="media", fitted=fitted_by(prompt, state), tokens=state.counts.total)
+
+
+def _last_media(state: State) -> int | None:
+    """Return the place after the last part that holds media and may be dropped."""
+    rest = state.view.thread.rest
+    places = [
+        place
+        for place, (indexes, protected) in enumerate(state.view.parts(), start=1)
+        if not protected and any(is_media(part) for i in indexes for part in content_parts(rest[i]))
+    ]
+    return max(places, default=None)
+
+
+def _tokens(prompt: Prompt, context: Context, fitted: Fitted) -> int:
+    if fitted.counted:
+        return fitted.tokens
+    counts = context.meter.count(
+        fitted.messages,
+        tools=prompt.tools,
+        thinking=prompt.thinking,
+        keep_reasoning=prompt.keep_reasoning,
+    )
+    return counts.total

@@ -1,0 +1,336 @@
+"""A conversation that memory keeps: the caller sends what is new and we know the rest."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from memory import models
+from memory.flow import Outlook, Prompt, outlook
+from memory.flow.conversation import add, fork, in_use, past, rewind, standing, undo, whole
+from memory.manager.scope import checked, enter, leave
+from memory.messages import WireMessage, clone, wire
+from memory.records import Compaction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from memory.flow import Context, Flow, LogKey, Past
+    from memory.manager.base import Manager
+    from memory.manager.managers import AsyncMemoryManager, MemoryManager
+
+__all__ = ("FORMAT", "AsyncConversation", "Conversation")
+
+T = TypeVar("T")
+
+FORMAT = "kimi-memory/conversation-1"
+"""Which layout an export has."""
+
+
+class _Named:
+    """What both kinds of conversation share: a name, and being entered.
+
+    Attributes:
+        name: The name.
+    """
+
+    def __init__(self, manager: Manager, name: str) -> None:
+        self._options = checked({"conversation": name})
+        self._base = manager
+        self.name = name
+
+    def __enter__(self) -> Self:
+        """Have calls of the manager's clients go on from this conversation, here and now."""
+        enter(self._base.outside, self._options)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End that; replies that are still being read are recorded all the same."""
+        leave()
+
+    def __repr__(self) -> str:
+        """Return the name as it was given."""
+        return f"{type(self).__name__}({self.name!r})"
+
+    @property
+    def _key(self) -> LogKey:
+        return self._base.log_of(self.name)
+
+    def _prompt(self, model: str) -> Prompt:
+        options = {**self._base.effective(), **self._options}
+        keep = models.keeps_reasoning(model)
+        return self._base.placed(Prompt(messages=(), model=model, keep_reasoning=keep), options)
+
+    def _other(self, name: str | None) -> str:
+        return name or f"{self.name}~{secrets.token_hex(4)}"
+
+
+class Conversation(_Named):
+    """One conversation of a `MemoryManager`; made by its `conversation()`.
+
+    Everything said is kept, in order; what is sent of it is a view. `with conversation:` has the
+    calls of wrapped clients go on from it.
+    """
+
+    def __init__(self, manager: MemoryManager, name: str) -> None:
+        super().__init__(manager, name)
+        self._manager = manager
+
+    def messages(self, *, model: str = models.DEFAULT_MODEL) -> list[WireMessage]:
+        """Return what would be sent now, before anything new: head, notes, and what is verbatim.
+
+        Args:
+            model: The model it would be sent to.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return _copied(self._run(standing(self._prompt(model), self._context)))
+
+    def history(self) -> list[WireMessage]:
+        """Return everything that was said, in order, without the head.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return _copied(self._run(past(self._key)).messages)
+
+    def add(self, messages: Sequence[WireMessage]) -> int:
+        """Add messages at the end without asking for a reply; return how many there are then.
+
+        Leading system messages become the head.
+
+        Raises:
+            HistoryError: One of `messages` is not a mapping.
+            StoreError: The store cannot be written.
+        """
+        return self._run(add(self._key, wire(messages)))
+
+    def compactions(self) -> list[Compaction]:
+        """Return the compactions in use, oldest first.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return in_use(self._run(past(self._key)))
+
+    def plan(self, *, model: str = models.DEFAULT_MODEL) -> Outlook:
+        """Return what the next call would do about the budget, for free; see `Manager.plan`.
+
+        Args:
+            model: The model it would be sent to.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return self._run(_outlook(self._prompt(model), self._context))
+
+    def undo(self) -> Compaction | None:
+        """Take the latest compaction out of use and return it; None where there is none.
+
+        What it covered is sent verbatim again, until a prompt needs another compaction.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        return self._run(undo(self._key))
+
+    def rewind(self, to: int) -> int:
+        """Go back to where there were `to` messages; return how many are not part of it any more.
+
+        Raises:
+            HistoryError: There are fewer.
+            StoreError: The store cannot be written.
+        """
+        return self._run(rewind(self._key, to))
+
+    def fork(self, at: int | None = None, *, name: str | None = None) -> Conversation:
+        """Return a new conversation that begins with the first `at` messages of this one.
+
+        Args:
+            at: How many messages; None for all.
+            name: Its name; None for this one's and something random.
+
+        Raises:
+            ConfigError: The name is empty or not printable.
+            HistoryError: There are fewer messages, or the other conversation has some already.
+            StoreError: The store cannot be written.
+        """
+        other = Conversation(self._manager, self._other(name))
+        self._run(fork(self._key, other._key, at))
+        return other
+
+    def export(self) -> dict[str, Any]:
+        """Return everything as a JSON object: name, head, messages and compactions.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return _exported(self.name, self._run(past(self._key)))
+
+    def forget(self) -> int:
+        """Remove the conversation and all that is known of it; return how many records that were.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        return self._manager.store.forget(self._key)
+
+    @property
+    def _context(self) -> Context:
+        return self._manager.context()
+
+    def _run(self, flow: Flow[T]) -> T:
+        return self._manager.handler().run(flow)
+
+
+class AsyncConversation(_Named):
+    """One conversation of an `AsyncMemoryManager`; as `Conversation` with `await`."""
+
+    def __init__(self, manager: AsyncMemoryManager, name: str) -> None:
+        super().__init__(manager, name)
+        self._manager = manager
+
+    async def __aenter__(self) -> Self:
+        """Have calls of the manager's clients go on from this conversation, here and now."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End that; replies that are still being read are recorded all the same."""
+        self.__exit__(kind, error, trace)
+
+    async def messages(self, *, model: str = models.DEFAULT_MODEL) -> list[WireMessage]:
+        """Return what would be sent now; see `Conversation.messages`.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return _copied(await self._run(standing(self._prompt(model), self._context)))
+
+    async def history(self) -> list[WireMessage]:
+        """Return everything that was said; see `Conversation.history`.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return _copied((await self._run(past(self._key))).messages)
+
+    async def add(self, messages: Sequence[WireMessage]) -> int:
+        """Add messages without asking for a reply; see `Conversation.add`.
+
+        Raises:
+            HistoryError: One of `messages` is not a mapping.
+            StoreError: The store cannot be written.
+        """
+        return await self._run(add(self._key, wire(messages)))
+
+    async def compactions(self) -> list[Compaction]:
+        """Return the compactions in use, oldest first.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return in_use(await self._run(past(self._key)))
+
+    async def plan(self, *, model: str = models.DEFAULT_MODEL) -> Outlook:
+        """Return what the next call would do about the budget; see `Conversation.plan`.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return await self._run(_outlook(self._prompt(model), self._context))
+
+    async def undo(self) -> Compaction | None:
+        """Take the latest compaction out of use; see `Conversation.undo`.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        return await self._run(undo(self._key))
+
+    async def rewind(self, to: int) -> int:
+        """Go back to where there were `to` messages; see `Conversation.rewind`.
+
+        Raises:
+            HistoryError: There are fewer.
+            StoreError: The store cannot be written.
+        """
+        return await self._run(rewind(self._key, to))
+
+    async def fork(self, at: int | None = None, *, name: str | None = None) -> AsyncConversation:
+        """Return a new conversation that begins like this one; see `Conversation.fork`.
+
+        Raises:
+            ConfigError: The name is empty or not printable.
+            HistoryError: There are fewer messages, or the other conversation has some already.
+            StoreError: The store cannot be written.
+        """
+        other = AsyncConversation(self._manager, self._other(name))
+        await self._run(fork(self._key, other._key, at))
+        return other
+
+    async def export(self) -> dict[str, Any]:
+        """Return everything as a JSON object; see `Conversation.export`.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return _exported(self.name, await self._run(past(self._key)))
+
+    async def forget(self) -> int:
+        """Remove the conversation and all that is known of it; return how many records that were.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        return self._manager.store.forget(self._key)
+
+    @property
+    def _context(self) -> Context:
+        return self._manager.context()
+
+    async def _run(self, flow: Flow[T]) -> T:
+        return await self._manager.handler().run(flow)
+
+
+def _outlook(prompt: Prompt, context: Context) -> Flow[Outlook]:
+    return (yield from outlook((yield from whole(prompt)), context))
+
+
+def _copied(messages: Sequence[WireMessage]) -> list[WireMessage]:
+    return [clone(message) for message in messages]
+
+
+def _exported(name: str, known: Past) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "conversation": name,
+        "head": _copied(known.head),
+        "messages": _copied(known.messages),
+        "complete": not known.broken,
+        "compactions": [_compaction(record) for record in in_use(known)],
+    }
+
+
+def _compaction(record: Compaction) -> dict[str, Any]:
+    return {
+        "covered": record.covered,
+        "kept": list(record.kept),
+        "standing": list(record.standing),
+        "tokens_before": record.tokens_before,
+        "tokens_after": record.tokens_after,
+        "segments": [asdict(segment) for segment in record.segments],
+    }

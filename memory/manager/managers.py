@@ -1,0 +1,186 @@
+"""The two managers: one for synchronous callers, one for asynchronous ones."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import wait
+from typing import TYPE_CHECKING, Unpack
+
+from memory import models
+from memory.flow import Outlook, fit, outlook
+from memory.handlers import AsyncHandler, Handler
+from memory.manager.base import Manager, ManagerOptions
+from memory.manager.conversation import AsyncConversation, Conversation
+from memory.messages import WireMessage
+from memory.meter import Tools
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from memory.summarizers.contract import AsyncSummarizer, Summarizer
+
+__all__ = ("AsyncMemoryManager", "MemoryManager")
+
+
+class MemoryManager(Manager):
+    """Memory for synchronous callers: counts, plans, fits and wraps clients.
+
+    Takes what `Manager` takes, and:
+
+    Args:
+        summarizer: Who writes summaries for `fit`; None for the offline summariser. A wrapped
+            client asks with its own client instead unless this is given.
+        **others: See `Manager`.
+    """
+
+    def __init__(
+        self, *, summarizer: Summarizer | None = None, **others: Unpack[ManagerOptions]
+    ) -> None:
+        super().__init__(**others)
+        self.summarizer = summarizer
+
+    def fit(
+        self,
+        messages: Sequence[WireMessage],
+        *,
+        model: str = models.DEFAULT_MODEL,
+        tools: Tools | None = None,
+        max_completion_tokens: int | None = None,
+    ) -> Sequence[WireMessage]:
+        """Return messages to send in place of `messages`, within the budget.
+
+        They are `messages` itself, the same object, when it fits. What is returned may be
+        passed in again, also with more messages appended.
+
+        Args:
+            messages: The whole conversation so far; never changed.
+            model: The model it will be sent to.
+            tools: The tool declarations it will be sent with.
+            max_completion_tokens: The room the reply needs, or None.
+
+        Raises:
+            BudgetError: What may not be dropped is larger than the limit.
+            HistoryError: One of `messages` is not a mapping.
+        """
+        prompt = self._prompt(
+            messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
+        )
+        return self.handler().run(fit(prompt, self.context())).messages
+
+    def plan(
+        self,
+        messages: Sequence[WireMessage],
+        *,
+        model: str = models.DEFAULT_MODEL,
+        tools: Tools | None = None,
+        max_completion_tokens: int | None = None,
+    ) -> Outlook:
+        """Return what `fit` would do, without asking for a summary and without writing anything.
+
+        Takes what `fit` takes.
+
+        Raises:
+            HistoryError: One of `messages` is not a mapping.
+        """
+        prompt = self._prompt(
+            messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
+        )
+        return self.handler().run(outlook(prompt, self.context()))
+
+    def conversation(self, name: str) -> Conversation:
+        """Return the conversation of that name, to look at, to change, or to enter.
+
+        Inside `with manager.conversation("user-42/trip"):` the calls of clients that this manager
+        wrapped go on from it.
+
+        Args:
+            name: Any printable name; that of the user first where there are several.
+
+        Raises:
+            ConfigError: The name is empty or not printable.
+        """
+        return Conversation(self, name)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait for summaries that are written in the background.
+
+        Args:
+            timeout: Seconds to wait at most; None for as long as it takes.
+
+        Returns:
+            Whether all are done.
+        """
+        return not wait(self.outside.background.pending(), timeout).not_done
+
+    def handler(self) -> Handler:
+        """Return who performs the effects of one flow."""
+        return Handler(self.outside, self.summarizer)
+
+
+class AsyncMemoryManager(Manager):
+    """Memory for asynchronous callers; as `MemoryManager` with `await`.
+
+    Args:
+        summarizer: Who writes summaries for `fit`; None for the offline summariser.
+        **others: See `Manager`.
+    """
+
+    def __init__(
+        self, *, summarizer: AsyncSummarizer | None = None, **others: Unpack[ManagerOptions]
+    ) -> None:
+        super().__init__(**others)
+        self.summarizer = summarizer
+
+    async def fit(
+        self,
+        messages: Sequence[WireMessage],
+        *,
+        model: str = models.DEFAULT_MODEL,
+        tools: Tools | None = None,
+        max_completion_tokens: int | None = None,
+    ) -> Sequence[WireMessage]:
+        """Return messages to send in place of `messages`; see `MemoryManager.fit`.
+
+        Raises:
+            BudgetError: What may not be dropped is larger than the limit.
+            HistoryError: One of `messages` is not a mapping.
+        """
+        prompt = self._prompt(
+            messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
+        )
+        return (await self.handler().run(fit(prompt, self.context()))).messages
+
+    async def plan(
+        self,
+        messages: Sequence[WireMessage],
+        *,
+        model: str = models.DEFAULT_MODEL,
+        tools: Tools | None = None,
+        max_completion_tokens: int | None = None,
+    ) -> Outlook:
+        """Return what `fit` would do, for free; see `MemoryManager.plan`.
+
+        Raises:
+            HistoryError: One of `messages` is not a mapping.
+        """
+        prompt = self._prompt(
+            messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
+        )
+        return await self.handler().run(outlook(prompt, self.context()))
+
+    def conversation(self, name: str) -> AsyncConversation:
+        """Return the conversation of that name; see `MemoryManager.conversation`.
+
+        Raises:
+            ConfigError: The name is empty or not printable.
+        """
+        return AsyncConversation(self, name)
+
+    async def flush(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109  # as in threads
+        """Wait for summaries that are written in the background; see `MemoryManager.flush`."""
+        waited = [asyncio.wrap_future(job) for job in self.outside.background.pending()]
+        return not waited or not (await asyncio.wait(waited, timeout=timeout))[1]
+
+    def handler(self) -> AsyncHandler:
+        """Return who performs the effects of one flow."""
+        return AsyncHandler(self.outside, self.summarizer)

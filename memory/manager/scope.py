@@ -1,0 +1,137 @@
+"""What holds for some calls only: options that a manager, or a stretch of code, is given."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from memory.errors import ConfigError
+from memory.identity import digest
+from memory.messages import WireMessage, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = (
+    "SEPARATOR",
+    "CallOptions",
+    "checked",
+    "current",
+    "enter",
+    "entered",
+    "inside",
+    "is_inside",
+    "leave",
+)
+
+SEPARATOR = "//"
+"""Between the namespace of a manager and the name of a conversation, so in neither."""
+
+
+class CallOptions(TypedDict, total=False):
+    """What can be set for some calls only."""
+
+    budget: int | None
+    """Prompt tokens, in place of the manager's budget."""
+    off: bool
+    """Whether requests go out as they are: nothing fitted, learnt or recorded."""
+    record: bool
+    """Whether anything is put on record; without it a call sees its conversation and leaves no
+    trace in it."""
+    pinned: Sequence[WireMessage]
+    """Messages that stay verbatim wherever they occur."""
+    conversation: str | None
+    """The conversation that calls go on from; None for none."""
+
+
+_frames: ContextVar[tuple[tuple[object, Mapping[str, Any]], ...]] = ContextVar(
+    "kimi_memory_options", default=()
+)
+_calls: ContextVar[frozenset[object]] = ContextVar("kimi_memory_calls", default=frozenset())
+
+
+def checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options for calls as they are kept: pinned messages by their digests.
+
+    Raises:
+        ConfigError: One is unknown or of the wrong type.
+    """
+    unknown = sorted(set(options) - set(CallOptions.__annotations__))
+    if unknown:
+        known = ", ".join(CallOptions.__annotations__)
+        msg = f"unknown option {', '.join(unknown)} for a call; there are {known}"
+        raise ConfigError(msg)
+    kept = dict(options)
+    for name in ("off", "record"):
+        if not isinstance(kept.get(name, False), bool):
+            msg = f"{name}={kept[name]!r} must be True or False"
+            raise ConfigError(msg)
+    budget = kept.get("budget")
+    if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int)):
+        msg = f"budget={budget!r} must be a whole number of tokens"
+        raise ConfigError(msg)
+    if budget is not None and budget < 1:
+        msg = f"budget={budget} must be a positive number of tokens"
+        raise ConfigError(msg)
+    if kept.get("conversation") is not None:
+        _check_name(kept["conversation"])
+    if "pinned" in kept:
+        kept["pinned"] = frozenset(map(digest, wire(kept["pinned"])))
+    return kept
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        msg = f'conversation={name!r} must be a name such as "user-42/trip"'
+        raise ConfigError(msg)
+    if SEPARATOR in name:
+        msg = f"conversation={name!r} must not contain {SEPARATOR!r}"
+        raise ConfigError(msg)
+
+
+def current(family: object) -> Mapping[str, Any]:
+    """Return the options in force here for the managers of a family."""
+    frames = _frames.get()
+    if not frames:
+        return {}
+    return {key: value for of, given in frames if of is family for key, value in given.items()}
+
+
+def enter(family: object, options: Mapping[str, Any]) -> None:
+    """Have options in force for the managers of a family, on top of those that are.
+
+    They hold in this thread or task, and in those started with a copy of its context.
+    """
+    _frames.set((*_frames.get(), (family, options)))
+
+
+def leave() -> None:
+    """Undo the last `enter` of this thread or task."""
+    _frames.set(_frames.get()[:-1])
+
+
+@contextmanager
+def entered(family: object, options: Mapping[str, Any]) -> Iterator[None]:
+    """Have options in force for the managers of a family; see `enter`."""
+    enter(family, options)
+    try:
+        yield
+    finally:
+        leave()
+
+
+def is_inside(family: object) -> bool:
+    """Return whether a call of a family is being sent here already, so that this one is its own."""
+    return family in _calls.get()
+
+
+@contextmanager
+def inside(family: object) -> Iterator[None]:
+    """Mark that a call of a family is being sent here."""
+    before = _calls.get()
+    _calls.set(before | {family})
+    try:
+        yield
+    finally:
+        _calls.set(before)
