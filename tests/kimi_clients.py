@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx2
+import openai
 import pytest
 from fake_kimi_requests import OFF, assistant, user
 from openai import AsyncOpenAI, OpenAI
@@ -15,6 +16,14 @@ from pydantic import BaseModel
 from memory import QueueHook, wrap
 from memory.events import Event
 from memory.testing import FakeKimi, Request
+
+if TYPE_CHECKING:
+    import httpx2
+
+    httpx_library = httpx2
+else:
+    # httpx2 since openai 3, httpx before; the names used here are the same in both.
+    httpx_library = import_module(openai.DefaultHttpxClient.__base__.__module__)
 
 MODEL = "kimi-k2.6"
 BUDGET = 2_000
@@ -36,13 +45,43 @@ TOOLS = [
 ]
 CLIENT: dict[str, Any] = {"api_key": "sk-test", "base_url": "http://fake/v1", "max_retries": 0}
 exactly = pytest.mark.skipif(find_spec("splintr") is None, reason="needs the exact vocabulary")
+STREAM_ERRORS = (openai.APIConnectionError, httpx_library.TransportError)
+"""What a stream that breaks raises: openai 2 lets the error of its library through."""
+
+
+def transport(fake: FakeKimi) -> httpx_library.BaseTransport:
+    """Return a transport to the server in this process, of the library that the SDK uses."""
+    made: httpx_library.BaseTransport = getattr(fake, f"{httpx_library.__name__}_transport")()
+    return made
+
+
+def async_transport(fake: FakeKimi) -> httpx_library.AsyncBaseTransport:
+    """Return a transport for asynchronous clients."""
+    name = f"async_{httpx_library.__name__}_transport"
+    made: httpx_library.AsyncBaseTransport = getattr(fake, name)()
+    return made
+
+
+def http_client(
+    server: FakeKimi | httpx_library.BaseTransport, **more: Any
+) -> httpx_library.Client:
+    """Return what the SDK takes as its `http_client`, on a server in this process."""
+    to = transport(server) if isinstance(server, FakeKimi) else server
+    return httpx_library.Client(transport=to, **more)
+
+
+def async_http_client(
+    server: FakeKimi | httpx_library.AsyncBaseTransport, **more: Any
+) -> httpx_library.AsyncClient:
+    """Return what the asynchronous SDK takes as its `http_client`."""
+    to = async_transport(server) if isinstance(server, FakeKimi) else server
+    return httpx_library.AsyncClient(transport=to, **more)
 
 
 def connect(fake: FakeKimi, **more: Any) -> OpenAI:
     """Return a client of the SDK that talks to the server in this process."""
-    http = httpx2.Client(transport=fake.httpx2_transport())
     given: dict[str, Any] = CLIENT | more
-    return OpenAI(http_client=http, **given)
+    return OpenAI(http_client=http_client(fake), **given)
 
 
 def talk(turns: int, *, start: int = 0) -> list[dict[str, Any]]:
@@ -83,17 +122,17 @@ def is_compacted(messages: Any, given: Any) -> bool:
     )
 
 
-def gateway(fake: FakeKimi) -> Callable[[httpx2.Request], httpx2.Response]:
+def gateway(fake: FakeKimi) -> Callable[[httpx_library.Request], httpx_library.Response]:
     """Return a handler that serves Azure's routes and keys with the fake server."""
 
-    def handle(request: httpx2.Request) -> httpx2.Response:
+    def handle(request: httpx_library.Request) -> httpx_library.Response:
         assert "/openai/deployments/kimi-k2.6/chat/completions" == request.url.path
         headers = {"Authorization": f"Bearer {request.headers['api-key']}"}
         inner = Request(
             method="POST", path="/v1/chat/completions", headers=headers, body=request.read()
         )
         answer = fake.handle(inner)
-        return httpx2.Response(answer.status, content=b"".join(answer.chunks()))
+        return httpx_library.Response(answer.status, content=b"".join(answer.chunks()))
 
     return handle
 
@@ -101,12 +140,12 @@ def gateway(fake: FakeKimi) -> Callable[[httpx2.Request], httpx2.Response]:
 def connect_async(fake: FakeKimi, seen: list[bytes] | None = None, **more: Any) -> AsyncOpenAI:
     """Return an async client that talks to the server in this process; `seen` gets the bodies."""
 
-    async def note(request: httpx2.Request) -> None:
+    async def note(request: httpx_library.Request) -> None:
         if seen is not None:
             seen.append(await request.aread())
 
     hooks: Any = {"request": [note]}
-    http = httpx2.AsyncClient(transport=fake.async_httpx2_transport(), event_hooks=hooks)
+    http = async_http_client(fake, event_hooks=hooks)
     given: dict[str, Any] = CLIENT | more
     return AsyncOpenAI(http_client=http, **given)
 
@@ -127,10 +166,10 @@ def exchange(result: str) -> list[dict[str, Any]]:
     ]
 
 
-def impatient(fake: FakeKimi) -> Callable[[httpx2.Request], httpx2.Response]:
+def impatient(fake: FakeKimi) -> Callable[[httpx_library.Request], httpx_library.Response]:
     """Return a handler that serves the fake and asks for waits of next to nothing."""
 
-    def handle(request: httpx2.Request) -> httpx2.Response:
+    def handle(request: httpx_library.Request) -> httpx_library.Response:
         inner = Request(
             method=request.method,
             path=request.url.path,
@@ -141,7 +180,9 @@ def impatient(fake: FakeKimi) -> Callable[[httpx2.Request], httpx2.Response]:
         headers = dict(answer.headers)
         if "Retry-After" in headers:
             headers["Retry-After"] = "0.01"
-        return httpx2.Response(answer.status, headers=headers, content=b"".join(answer.chunks()))
+        return httpx_library.Response(
+            answer.status, headers=headers, content=b"".join(answer.chunks())
+        )
 
     return handle
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from fake_kimi_requests import OFF
-from kimi_clients import BUDGET, MODEL, ask, connect, gateway, is_compacted, sent, talk
+from kimi_clients import (
+    BUDGET,
+    MODEL,
+    ask,
+    connect,
+    gateway,
+    http_client,
+    httpx_library,
+    is_compacted,
+    sent,
+    talk,
+)
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, OpenAI
 
 from memory import ConfigError, MemoryManager, wrap
@@ -18,7 +28,7 @@ from memory.testing import FakeKimi
 
 def azure(fake: FakeKimi) -> AzureOpenAI:
     """Return a client of Azure's that talks to the server in this process."""
-    http = httpx2.Client(transport=httpx2.MockTransport(gateway(fake)))
+    http = http_client(httpx_library.MockTransport(gateway(fake)))
     where: Any = {"azure_endpoint": "http://fake", "api_version": "2024-10-21"}
     return AzureOpenAI(api_key="az", http_client=http, max_retries=0, **where)
 
@@ -28,7 +38,7 @@ class OwnClient(OpenAI):
 
     def __init__(self, fake: FakeKimi, *, team: str) -> None:
         """Connect to the server in this process."""
-        http = httpx2.Client(transport=fake.httpx2_transport())
+        http = http_client(fake)
         super().__init__(api_key="sk-own", base_url="http://fake/v1", http_client=http)
         self.team = team
 
@@ -118,7 +128,7 @@ class TestIdentity:
                 return super().request(cast_to, options, **more)
 
         fake = FakeKimi()
-        http = httpx2.Client(transport=fake.httpx2_transport())
+        http = http_client(fake)
         ask(
             wrap(Spy(api_key="k", base_url="http://fake/v1", http_client=http), budget=BUDGET),
             talk(60),
@@ -176,7 +186,7 @@ class TestIdentity:
     def test_the_module_level_client_can_be_wrapped(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """`openai.chat` goes through the memory once the module's own client is wrapped."""
         fake = FakeKimi()
-        http = httpx2.Client(transport=fake.httpx2_transport())
+        http = http_client(fake)
         monkeypatch.setattr(openai, "api_key", "k")
         monkeypatch.setattr(openai, "base_url", "http://fake/v1/")
         monkeypatch.setattr(openai, "http_client", http)

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import Any
 
-import httpx2
 import pytest
 from fake_kimi_requests import OFF, user
 from kimi_clients import (
@@ -16,9 +15,12 @@ from kimi_clients import (
     MODEL,
     Shelf,
     ask_async,
+    async_http_client,
     connect_async,
     exactly,
     gateway,
+    http_client,
+    httpx_library,
     is_compacted,
     sent,
     talk,
@@ -156,7 +158,7 @@ def test_azure_clients_are_compacted() -> None:
 
     async def scenario() -> None:
         fake = FakeKimi(api_key="az")
-        http = httpx2.AsyncClient(transport=httpx2.MockTransport(gateway(fake)))
+        http = async_http_client(httpx_library.MockTransport(gateway(fake)))
         where: Any = {"azure_endpoint": "http://fake", "api_version": "2024-10-21"}
         azure = AsyncAzureOpenAI(api_key="az", http_client=http, max_retries=0, **where)
         wrapped = wrap(azure, budget=BUDGET)
@@ -207,7 +209,7 @@ def test_one_manager_serves_both_colours() -> None:
     async def scenario() -> None:
         fake = FakeKimi()
         manager = MemoryManager(budget=BUDGET)
-        http = httpx2.Client(transport=fake.httpx2_transport())
+        http = http_client(fake)
         plain = OpenAI(api_key="k", base_url="http://fake/v1", http_client=http)
         request: Any = {"model": MODEL, "messages": talk(60), "extra_body": OFF}
         manager.wrap(plain).chat.completions.create(**request)
@@ -346,7 +348,7 @@ def bodies_of_replay(conversation: dict[str, Any], budget: int) -> list[bytes]:
     """Replay a conversation synchronously and return the bodies that left."""
     seen: list[bytes] = []
     hooks: Any = {"request": [lambda request: seen.append(request.read())]}
-    http = httpx2.Client(transport=FakeKimi().httpx2_transport(), event_hooks=hooks)
+    http = http_client(FakeKimi(), event_hooks=hooks)
     client = OpenAI(api_key="k", base_url="http://fake/v1", http_client=http, max_retries=0)
     replay(conversation, client=client, budget=budget, hooks=())
     return seen

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-import httpx2
 import openai
 import pytest
 from fake_kimi_requests import OFF, user
@@ -18,6 +17,8 @@ from kimi_clients import (
     Shelf,
     ask,
     connect,
+    http_client,
+    httpx_library,
     impatient,
     is_compacted,
     sent,
@@ -205,13 +206,13 @@ class TestCompaction:
 
     def test_other_routes_are_left_alone(self) -> None:
         """Models, embeddings and everything else pass through even when they are large."""
-        seen: list[httpx2.Request] = []
+        seen: list[httpx_library.Request] = []
 
-        def handle(request: httpx2.Request) -> httpx2.Response:
+        def handle(request: httpx_library.Request) -> httpx_library.Response:
             seen.append(request)
-            return httpx2.Response(200, json={"object": "list", "data": [], "choices": []})
+            return httpx_library.Response(200, json={"object": "list", "data": [], "choices": []})
 
-        http = httpx2.Client(transport=httpx2.MockTransport(handle))
+        http = http_client(httpx_library.MockTransport(handle))
         plain = OpenAI(api_key="k", base_url="http://fake/v1", http_client=http)
         for client in (plain, wrap(plain, budget=100)):
             client.models.list()
@@ -241,8 +242,8 @@ class TestCompaction:
         """The SDK repeats the turn with the same view."""
         fake = FakeKimi()
         fake.fail_next(Fault.RPM, times=2, only="chat")
-        answers = httpx2.MockTransport(impatient(fake))
-        http = httpx2.Client(transport=answers)
+        answers = httpx_library.MockTransport(impatient(fake))
+        http = http_client(answers)
         ask(wrap(connect(fake, max_retries=2).copy(http_client=http), budget=BUDGET), talk(60))
 
         assert [429, 429, 200] == [each.status for each in fake.requests if each.kind == "chat"]

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
 from collections.abc import Callable
-from itertools import chain
 from typing import Any, NamedTuple
 
-import httpx2
 import openai
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kimi_clients import async_http_client, http_client, httpx_library
 from openai import AsyncOpenAI, AsyncStream, OpenAI, Stream
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
 from pydantic import BaseModel
+from wire_requests import MODELS, SERVED, requests
 
 from memory import MemoryManager, QueueHook, wrap
-from memory.testing import FakeKimi, Model
-from memory.testing.kimi_models import LIVE_MODELS
-
-SERVED = (
-    *LIVE_MODELS,
-    Model(id="moonshotai/kimi-k2.6", family="k2.6"),
-    Model(id="some-other-model", family="k2.6"),
-)
-MODELS = tuple(model.id for model in SERVED)
+from memory.testing import FakeKimi
 
 
 class Sent(NamedTuple):
@@ -56,101 +47,27 @@ class Wire:
     def client(self, **more: Any) -> OpenAI:
         """Return a client on this wire."""
         hooks: Any = {"request": [self.note]}
-        http = httpx2.Client(transport=self.fake.httpx2_transport(), event_hooks=hooks)
+        http = http_client(self.fake, event_hooks=hooks)
         return OpenAI(http_client=http, **(CLIENT | more))
 
     def async_client(self) -> AsyncOpenAI:
         """Return an asynchronous client on this wire."""
 
-        async def note(request: httpx2.Request) -> None:
+        async def note(request: httpx_library.Request) -> None:
             await request.aread()
             self.note(request)
 
         hooks: Any = {"request": [note]}
-        http = httpx2.AsyncClient(transport=self.fake.async_httpx2_transport(), event_hooks=hooks)
+        http = async_http_client(self.fake, event_hooks=hooks)
         return AsyncOpenAI(http_client=http, **CLIENT)
 
-    def note(self, request: httpx2.Request) -> None:
+    def note(self, request: httpx_library.Request) -> None:
         """Remember a request."""
         headers = list(request.headers.multi_items())
         self.sent.append(Sent(request.method, str(request.url), headers, request.read()))
 
 
 CLIENT: dict[str, Any] = {"api_key": "sk-test", "base_url": "http://fake/v1", "max_retries": 0}
-
-texts = st.text(st.characters(codec="utf-8"), max_size=40)
-# Mostly what the API takes; the refusals of the rest have to be the same too.
-words = texts.map("x{}".format)
-names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**31), 2**31) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
-    max_leaves=5,
-)
-arguments = st.dictionaries(names, json_values, max_size=2).map(json.dumps) | texts
-parts = st.one_of(
-    st.fixed_dictionaries({"type": st.just("text"), "text": words}),
-    st.just({"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}),
-)
-contents = words | st.lists(parts, min_size=1, max_size=3)
-
-
-@st.composite
-def exchanges(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Draw an assistant message with calls of tools, and their results."""
-    calls = [
-        {
-            "id": f"call:{number}",
-            "type": "function",
-            "function": {"name": draw(names), "arguments": draw(arguments)},
-        }
-        for number in range(draw(st.integers(1, 3)))
-    ]
-    results = [{"role": "tool", "tool_call_id": c["id"], "content": draw(words)} for c in calls]
-    said = {"content": draw(st.none() | texts), "reasoning_content": draw(texts)}
-    return [{"role": "assistant", **said, "tool_calls": calls}, *results]
-
-
-turns = st.one_of(
-    contents.map(lambda content: [{"role": "user", "content": content}]),
-    words.map(lambda text: [{"role": "assistant", "content": text}]),
-    st.tuples(words, names, json_values).map(
-        lambda drawn: [{"role": "user", "content": drawn[0], f"x_{drawn[1]}": drawn[2]}]
-    ),
-    words.map(lambda text: [{"role": "system", "content": text}]),
-    exchanges(),
-)
-
-
-def joined(drawn: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the messages of some turns, in order."""
-    return [*chain(*drawn)]
-
-
-histories = st.lists(turns, min_size=1, max_size=8).map(joined)
-tools = st.lists(names, min_size=1, max_size=3, unique=True).map(
-    lambda drawn: [
-        {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
-        for name in drawn
-    ]
-)
-requests = st.fixed_dictionaries(
-    {"model": st.sampled_from(MODELS), "messages": histories},
-    optional={
-        "tools": tools,
-        "temperature": st.sampled_from([None, 1]),
-        "max_tokens": st.integers(1, 4_000),
-        "max_completion_tokens": st.integers(1, 4_000),
-        "seed": st.integers(0, 9),
-        "stop": names,
-        "prompt_cache_key": names,
-        "metadata": st.dictionaries(names, texts, max_size=2),
-        "extra_headers": st.dictionaries(names.map("x-{}".format), names, max_size=2),
-        "extra_query": st.dictionaries(names, names, max_size=2),
-        "extra_body": st.dictionaries(names.map("x_{}".format), json_values, max_size=2),
-        "timeout": st.integers(1, 900),
-    },
-)
 
 
 def create(client: OpenAI, request: dict[str, Any]) -> Any:
