@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 __all__ = ("Background",)
+
+
+class _Task(NamedTuple):
+    """A job in an event loop: its task, and the coroutine that runs in it."""
+
+    task: asyncio.Task[Any]
+    work: Coroutine[Any, Any, object]
 
 
 class Background:
@@ -21,7 +28,7 @@ class Background:
     """
 
     def __init__(self) -> None:
-        self._jobs: dict[Future[None], asyncio.Task[Any] | None] = {}
+        self._jobs: dict[Future[None], _Task | None] = {}
 
     def thread(self, work: Callable[[], object]) -> None:
         """Run `work` in a thread of its own."""
@@ -39,11 +46,15 @@ class Background:
         """Run `work` as a task of the running event loop."""
         done = self._begun()
         task = asyncio.get_running_loop().create_task(work, name="kimi-memory")
-        self._jobs[done] = task  # the loop itself keeps a task only weakly
+        self._jobs[done] = _Task(task, work)  # the loop itself keeps a task only weakly
         task.add_done_callback(lambda _task: self._ended(done))
 
     def pending(self) -> list[Future[None]]:
         """Return what is still under way: a future for each job."""
+        for done, job in [*self._jobs.items()]:
+            if job is not None and job.task.get_loop().is_closed():
+                job.work.close()  # it can never go on, and lets go of what it had claimed
+                self._ended(done)
         return list(self._jobs)
 
     def _begun(self) -> Future[None]:
@@ -53,5 +64,6 @@ class Background:
         return done
 
     def _ended(self, done: Future[None]) -> None:
-        self._jobs.pop(done, None)
-        done.set_result(None)
+        if done in self._jobs:
+            del self._jobs[done]
+            done.set_result(None)

@@ -12,7 +12,6 @@ import functools
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 from weakref import WeakValueDictionary
 
@@ -196,12 +195,12 @@ def _check_colour(client: OpenAI | AsyncOpenAI, manager: Manager) -> None:
 def _clone(client: C, kind: type) -> C:
     """Return an instance of `kind` with the state of `client`, without what is bound to it.
 
-    Bound are the resources, made on first use, and methods that were replaced on this instance.
+    Bound are the resources, made on first use, and methods that a tracer replaced.
     """
     made: Any = object.__new__(kind)
     for key, value in vars(client).items():
-        place = getattr(type(client), key, None)
-        if not isinstance(place, (cached_property, FunctionType)) and key != _MEMORY:
+        resource = isinstance(getattr(type(client), key, None), cached_property)
+        if not resource and key not in (_MEMORY, *_PATCHED):
             made.__dict__[key] = value
     for name in _slots(type(client)):
         if hasattr(client, name):

@@ -30,6 +30,7 @@ from memory.flow import (
 from memory.summary import Draft
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Sequence
 
     from tenacity import RetryCallState
@@ -210,12 +211,14 @@ class AsyncHandler:
 
     async def _claim(self, claim: Claim) -> bool:
         end = time.monotonic() + claim.patience
-        while (other := self._claims.take(claim)) is not None:
+        loop = asyncio.get_running_loop()
+        while (other := self._claims.take(claim, loop)) is not None:
             left = end - time.monotonic()
             if left <= 0:
                 return False
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.wrap_future(other.landed), left)
+                async with asyncio.timeout(left):
+                    await asyncio.wrap_future(other.landed)
         return True
 
     async def _summarize(self, request: SummaryRequest, summarizer: AsyncSummarizer) -> Draft:
@@ -243,9 +246,14 @@ class Claims:
         self._flights = flights
         self._mine: Flight | None = None
 
-    def take(self, claim: Claim) -> Flight | None:
-        """Claim a conversation; return the flight of whoever has it, or None when it is ours."""
-        flight, mine = self._flights.claim(claim.namespace, claim.links)
+    def take(self, claim: Claim, loop: AbstractEventLoop | None = None) -> Flight | None:
+        """Claim a conversation; return the flight of whoever has it, or None when it is ours.
+
+        Args:
+            claim: What is claimed.
+            loop: The event loop it is for; None in a thread.
+        """
+        flight, mine = self._flights.claim(claim.namespace, claim.links, loop)
         if not mine:
             return flight
         self._mine = flight

@@ -174,16 +174,16 @@ class Meter:
         self, run: Sequence[Seen], costs: Sequence[float], known: Sequence[float | None]
     ) -> tuple[list[float], float]:
         """Return what each message costs, and how much of the sum was measured."""
-        if None not in known:
-            sizes = [*map(add, costs, cast("Sequence[float]", known))]
-            return sizes, sum(sizes)
-        ratio = self._ratio(run, costs, known)
-        pairs = [*zip(costs, known, strict=True)]
-        sizes = [cost * ratio if residual is None else cost + residual for cost, residual in pairs]
-        for index, seen in enumerate(run if ratio != 1.0 else ()):
-            if seen.media and known[index] is None:  # texts say nothing about pictures
-                sizes[index] += seen.media * self._media * (1.0 - ratio)
-        return sizes, sum([cost + residual for cost, residual in pairs if residual is not None])
+        missing = _missing(known)
+        filled = cast("list[float]", known)
+        if missing:
+            filled = list(filled)
+            ratio = self._ratio(run, costs, known)
+            for index in missing:  # texts say nothing about pictures
+                text = costs[index] - run[index].media * self._media
+                filled[index] = text * (ratio - 1.0)
+        sizes = [*map(add, costs, filled)]
+        return sizes, sum(sizes) - sum([sizes[index] for index in missing])
 
     def observe(
         self,
@@ -207,14 +207,13 @@ class Meter:
         declared = self._declaration(tools)
         tools_residual = self._residuals.get(declared.key)
         opening = REPLY + (1 if thinking else THOUGHT)
-        ours = sum(costs) + sum([r for r in known if r is not None])
+        ours = sum(costs) + sum(filter(None, known))
         guessed = self._declared_cost(declared)
         ours += guessed + (tools_residual or 0.0)
         delta = usage.prompt_tokens - ours - opening
         unknown = [
-            _Share(key, cost, self._weight(key, cost), key.media)
-            for key, cost, residual in zip(run, costs, known, strict=True)
-            if residual is None
+            _Share(run[i], costs[i], self._weight(run[i], costs[i]), run[i].media)
+            for i in _missing(known)
         ]
         if tools and tools_residual is None:
             unknown.append(_Share(declared.key, guessed, guessed, 0))
@@ -321,6 +320,18 @@ def believed(reported: float, counted: float) -> float:
     """Return the tokens that were reported, or those counted where the report cannot be true."""
     low, high = PLAUSIBLE
     return reported if low * counted <= reported <= high * counted else counted
+
+
+def _missing(known: Sequence[float | None]) -> list[int]:
+    """Return where a list has None; that is rare, and so looked for at the speed of `index`."""
+    found: list[int] = []
+    place = 0
+    try:
+        while True:
+            found.append(known.index(None, place))
+            place = found[-1] + 1
+    except ValueError:
+        return found
 
 
 def _pieces(message: WireMessage) -> tuple[list[str], list[Mapping[str, Any]]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from memory.messages import WireMessage
@@ -105,6 +105,9 @@ class Body:
         """Take the next bytes."""
         self._held += data
 
+    def end(self) -> None:
+        """Take the end of the body."""
+
     def reply(self) -> Reply | None:
         """Return what has come, or None where that is no reply."""
         try:
@@ -128,9 +131,7 @@ class Chunks:
         self._choice = choice
         self._line = bytearray()
         self._data: list[bytes] = []
-        self._message: dict[str, Any] = {}
-        self._choices: set[int] = set()
-        self._finish_reason: str | None = None
+        self._choices: dict[int, _Choice] = {}
         self._usage: Usage | None = None
 
     def feed(self, data: bytes) -> None:
@@ -143,12 +144,18 @@ class Chunks:
         for line in lines:
             self._take(bytes(line))
 
+    def end(self) -> None:
+        """Take the end of the body: a last line without a line break counts too."""
+        self.feed(b"\n\n")
+
     def reply(self) -> Reply | None:
         """Return what has come: the beginning of a message where `done` is false."""
+        last = max(self._choices, default=0)
+        chosen = self._choices.get(min(self._choice, last), _Choice())
         return Reply(
-            message=_tidy(self._message) if self._message else None,
+            message=_tidy(chosen.message) if chosen.message else None,
             usage=self._usage if self.done else None,
-            finish_reason=self._finish_reason,
+            finish_reason=chosen.finish_reason,
             complete=self.done,
             sole=len(self._choices) <= 1,
         )
@@ -176,15 +183,20 @@ class Chunks:
         for choice in choices if isinstance(choices, list) else ():
             if not isinstance(choice, Mapping):
                 continue
-            index = choice.get("index", 0)
-            self._choices.add(index)
+            known = self._choices.setdefault(choice.get("index", 0), _Choice())
             self._usage = usage_of(choice.get("usage")) or self._usage
-            if index != self._choice:
-                continue
-            self._finish_reason = _text(choice.get("finish_reason")) or self._finish_reason
+            known.finish_reason = _text(choice.get("finish_reason")) or known.finish_reason
             delta = choice.get("delta")
             if isinstance(delta, Mapping):
-                _merge(self._message, delta)
+                _merge(known.message, delta)
+
+
+@dataclass(slots=True)
+class _Choice:
+    """What has come of one choice."""
+
+    message: dict[str, Any] = field(default_factory=dict)
+    finish_reason: str | None = None
 
 
 def _merge(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
@@ -196,9 +208,13 @@ def _merge(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
         elif isinstance(before, str) and isinstance(value, str):
             message[key] = before + value
         elif isinstance(value, Mapping):
-            _merge(message.setdefault(key, {}) if before is None else before, value)
+            if not isinstance(before, dict):
+                before = message[key] = {}
+            _merge(before, value)
         elif isinstance(value, list):
-            _merge_items(message.setdefault(key, []) if before is None else before, value)
+            if not isinstance(before, list):
+                before = message[key] = []
+            _merge_items(before, value)
         else:
             message[key] = value
 

@@ -59,6 +59,8 @@ class Listener:
         try:
             if self._held:
                 self._feed(_decoded(self._kind, self._encoding, bytes(self._held)))
+            if whole:
+                self._reader.end()
             reply = None if self._broken else self._reader.reply()
         except Exception:  # noqa: BLE001  # whatever is wrong with it, the caller reads on
             reply = None

@@ -17,7 +17,7 @@ from memory.messages import role_of
 from memory.policy import Plan
 from memory.records import Compaction
 from memory.summary import quoted, render
-from memory.view import Thread, View, later_system
+from memory.view import View, later_system
 
 __all__ = ("alone", "compact")
 
@@ -77,27 +77,30 @@ def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[
     record = yield from _write(prompt, context, state, todo, dropped)
     smaller = State.of(prompt, context, View(thread, record))
     record = replace(record, tokens_before=state.counts.total, tokens_after=smaller.counts.total)
-    theirs = yield from _put_on_record(prompt, context, thread, record, log)
+    theirs = yield from _put_on_record(prompt, context, state, record, log)
     return theirs or replace(smaller, view=View(thread, record))
 
 
 def _put_on_record(
-    prompt: Prompt, context: Context, thread: Thread, record: Compaction, log: Log
+    prompt: Prompt, context: Context, state: State, record: Compaction, log: Log
 ) -> Flow[State | None]:
-    """Append a record; return the view of whoever was first, where that fits.
+    """Append a record; return the view of whoever was first, where that is small enough.
 
     A store that cannot write costs the next call a summary, and this one nothing: the view does
-    not need it.
+    not need it. What was forgotten meanwhile is not written again.
     """
     if not prompt.record:
         return None
+    thread = state.view.thread
     originals = [i for i in range(record.covered) if i not in record.kept]
     try:
         try:
             yield from append(prompt, thread, record, originals=originals, onto=log)
-        except ConflictError:
+        except ConflictError as conflict:
+            if conflict.actual < conflict.expected:
+                return None
             theirs = yield from resume(prompt, context, thread)
-            if theirs.fits:
+            if theirs.counts.total <= state.budget.trigger:
                 return theirs
             yield from append(prompt, thread, record, originals=originals)
     except Exception as error:  # noqa: BLE001  # whatever the store raises

@@ -63,7 +63,7 @@ def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
     """Put a turn on record: what was new, and the reply or its beginning.
 
     Whoever else added to the conversation meanwhile comes first, unless they wait for tool
-    results: an exchange stays in one piece.
+    results: an exchange stays in one piece. A conversation that was forgotten meanwhile stays so.
 
     Raises:
         ConflictError: Others kept writing.
@@ -71,14 +71,13 @@ def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
     joined = prompt.joined
     if joined is None or prompt.log is None or not prompt.record:
         return
-    replied = reply.message is not None
-    said = (*joined.new, reply.message) if reply.message is not None else joined.new
+    said = _said(joined.new, reply.message)
     turn = Turn(
         start=joined.start,
         messages=tuple(clone(message) for message in said),
         head=None if joined.head is None else tuple(clone(message) for message in joined.head),
         complete=reply.complete,
-        replied=replied,
+        replied=reply.message is not None,
         usage=reply.usage,
     )
     yield from write(prompt.log, lambda log: _placed(turn, joined.turns, log))
@@ -91,11 +90,22 @@ def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
     yield from Emit(event=event).perform()
 
 
+def _said(new: Sequence[WireMessage], reply: WireMessage | None) -> tuple[WireMessage, ...]:
+    """Return what a turn adds: a `partial` message and the rest of it, the reply, are one."""
+    if not new or not new[-1].get("partial"):
+        return (*new, reply) if reply is not None else tuple(new)
+    if reply is None:
+        return tuple(new[:-1])
+    begun = {key: value for key, value in new[-1].items() if key != "partial"}
+    text = f"{begun.get('content') or ''}{reply.get('content') or ''}"
+    return (*new[:-1], {**begun, **reply, "content": text})
+
+
 def _placed(turn: Turn, turns: int, log: Log) -> list[Turn]:
     """Return a turn where it belongs in a log that may have gone on since it had `turns`."""
     now = Past.of(log)
-    if now.turns == turns:
-        return [turn]
+    if now.turns <= turns:
+        return [turn] if now.turns == turns else []
     answers = bool(turn.messages) and role_of(turn.messages[0]) == "tool"
     if not now.unanswered or answers:
         return [replace(turn, start=len(now.messages))]
