@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ("Background",)
+__all__ = ("Background", "running_loop")
 
 
 class _Task(NamedTuple):
@@ -31,7 +32,11 @@ class Background:
         self._jobs: dict[Future[None], _Task | None] = {}
 
     def thread(self, work: Callable[[], object]) -> None:
-        """Run `work` in a thread of its own."""
+        """Run `work` in a thread of its own.
+
+        Raises:
+            RuntimeError: The system has no more threads.
+        """
         done = self._begun()
 
         def job() -> None:
@@ -40,12 +45,25 @@ class Background:
             finally:
                 self._ended(done)
 
-        threading.Thread(target=job, name="kimi-memory", daemon=True).start()
+        try:
+            threading.Thread(target=job, name="kimi-memory", daemon=True).start()
+        except BaseException:
+            self._ended(done)
+            raise
 
     def task(self, work: Coroutine[Any, Any, object]) -> None:
-        """Run `work` as a task of the running event loop."""
+        """Run `work` as a task of the running event loop.
+
+        Raises:
+            RuntimeError: No event loop of asyncio is running.
+        """
+        loop = running_loop()
+        if loop is None:
+            work.close()
+            msg = "summaries in the background need an event loop of asyncio"
+            raise RuntimeError(msg)
         done = self._begun()
-        task = asyncio.get_running_loop().create_task(work, name="kimi-memory")
+        task = loop.create_task(work, name="kimi-memory")
         self._jobs[done] = _Task(task, work)  # the loop itself keeps a task only weakly
         task.add_done_callback(lambda _task: self._ended(done))
 
@@ -53,7 +71,8 @@ class Background:
         """Return what is still under way: a future for each job."""
         for done, job in [*self._jobs.items()]:
             if job is not None and job.task.get_loop().is_closed():
-                job.work.close()  # it can never go on, and lets go of what it had claimed
+                with suppress(RuntimeError):  # it may wait for something even now
+                    job.work.close()  # it can never go on, and lets go of what it had claimed
                 self._ended(done)
         return list(self._jobs)
 
@@ -67,3 +86,11 @@ class Background:
         if done in self._jobs:
             del self._jobs[done]
             done.set_result(None)
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs here, or None where that is of another library, or none."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

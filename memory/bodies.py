@@ -20,6 +20,13 @@ STORED = "/responses goes on from what the server keeps ({name})"
 """Why the input of such a request is left alone: it is not all of the prompt."""
 
 
+_ADDED: Any = {
+    "parsed": True,
+    "tool_calls": {"__all__": {"index": True, "function": {"parsed_arguments": True}}},
+}
+"""What the SDK and a stream add to a message, by the terms of pydantic's `exclude`."""
+
+
 class Body(Protocol):
     """The part of a request that memory reads and writes.
 
@@ -104,9 +111,7 @@ class ChatBody:
             return None
         chosen = choices[min(choice, len(choices) - 1)]
         return Reply(
-            message=chosen.message.model_dump(
-                exclude_unset=True, exclude={"parsed"}, warnings=False
-            ),
+            message=chosen.message.model_dump(exclude_unset=True, exclude=_ADDED, warnings=False),
             usage=_usage(getattr(response, "usage", None), "prompt", "completion"),
             finish_reason=chosen.finish_reason,
             sole=len(choices) == 1,

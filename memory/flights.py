@@ -20,10 +20,11 @@ class Flight:
         namespace: Where its records are kept.
         links: The chain hashes of the input.
         loop: The event loop it runs in; None in a thread.
+        thread: The thread that claimed it.
         landed: Done when it is over; waited for by threads and by tasks of any event loop.
     """
 
-    __slots__ = ("landed", "links", "loop", "namespace")
+    __slots__ = ("landed", "links", "loop", "namespace", "thread")
 
     def __init__(
         self, namespace: str, links: Sequence[bytes], loop: AbstractEventLoop | None = None
@@ -31,6 +32,7 @@ class Flight:
         self.namespace = namespace
         self.links = links
         self.loop = loop
+        self.thread = threading.get_ident()
         self.landed: Future[None] = Future()
         self.landed.set_running_or_notify_cancel()  # whoever waits cannot cancel it
 

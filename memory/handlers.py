@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memory.background import Background
+from memory.background import Background, running_loop
 from memory.drive import arun, run
 from memory.errors import SummaryError
 from memory.flights import Flight, Flights
@@ -152,7 +153,7 @@ class Handler:
         end = time.monotonic() + claim.patience
         while (other := self._claims.take(claim)) is not None:
             left = end - time.monotonic()
-            if left <= 0:
+            if left <= 0 or other.thread == threading.get_ident():  # which waits for us
                 return False
             with suppress(TimeoutError):
                 other.landed.result(left)
@@ -211,10 +212,10 @@ class AsyncHandler:
 
     async def _claim(self, claim: Claim) -> bool:
         end = time.monotonic() + claim.patience
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         while (other := self._claims.take(claim, loop)) is not None:
             left = end - time.monotonic()
-            if left <= 0:
+            if left <= 0 or loop is None:  # other libraries cannot wait for threads and tasks
                 return False
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):

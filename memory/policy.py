@@ -100,16 +100,18 @@ class Policy:
             model: The model of the request; its window is the upper bound.
             completion: `max_completion_tokens` of the request, which the window has to hold too
                 (Moonshot refuses prompt + completion > window).
-            window: The window where the server told it; None for that of the table.
+            window: The window where the server told it; None for that of the table. Then the
+                reply gives way first, and only `reply_reserve` is kept for it.
         """
-        if window is None:
-            if self.budget is not None and not models.is_known(model):
-                return self.budget
-            window = models.window(model)
-        reserve = min(self.reply_reserve, window // 2)
-        if completion is not None and completion < window:
+        known = models.window(model) if window is None else window
+        reserve = min(self.reply_reserve, known // 2)
+        if completion is not None and window is not None:
+            reserve = min(reserve, completion)
+        elif completion is not None and completion < known:
             reserve = completion  # one that leaves no prompt at all is for the server to refuse
-        room = max(1, window - reserve)
+        if self.budget is not None and window is None and not models.is_known(model):
+            return self.budget
+        room = max(1, known - reserve)
         return room if self.budget is None else min(self.budget, room)
 
     def thresholds(

@@ -65,7 +65,7 @@ def read(body: object, *, choice: int = 0) -> Reply | None:
         return None
     message = chosen.get("message")
     return Reply(
-        message=message if isinstance(message, Mapping) else None,
+        message=_tidy(message) if isinstance(message, Mapping) else None,
         usage=usage_of(body.get("usage")),
         finish_reason=_text(chosen.get("finish_reason")),
         sole=len(choices) == 1,
@@ -139,8 +139,10 @@ class Chunks:
         self._line += data
         if b"\n" not in data and b"\r" not in data:
             return
-        *lines, rest = self._line.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._line = bytearray(rest)
+        held = b"\r" if self._line.endswith(b"\r") else b""  # half of a line break, perhaps
+        text = self._line.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = text.split(b"\n")
+        self._line = rest + held
         for line in lines:
             self._take(bytes(line))
 
@@ -236,7 +238,10 @@ def _tidy(message: Mapping[str, Any]) -> WireMessage:
     calls = message.get("tool_calls")
     if not isinstance(calls, list):
         return dict(message)
-    calls = [{k: v for k, v in call.items() if k != "index"} for call in calls]
+    calls = [
+        {k: v for k, v in call.items() if k != "index"} if isinstance(call, Mapping) else call
+        for call in calls
+    ]
     return {**message, "tool_calls": calls}
 
 

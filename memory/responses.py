@@ -1,8 +1,7 @@
 """Items of the Responses API as messages, and back.
 
-Memory decides on messages. An item of the input becomes one, several function calls in a row
-become one with several calls, and a thought belongs to what follows it; on the way back every
-message is the very items that it was made of.
+Memory decides on messages. What a model says in one go, thoughts, texts and calls, becomes one,
+every other item one of its own; on the way back a message is the very items that it was made of.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ _CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 """The items that call a tool, and where they say with what."""
 _RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
 _TEXTS = frozenset({"input_text", "output_text", "text"})
+_SEVERAL = 2
 UNKNOWN = "the input of /responses holds items of type {kind!r}"
 
 
@@ -38,11 +38,13 @@ class Items:
         messages: The messages; the instructions, which are no item, come first.
         tools: The tool declarations as a chat completion has them.
         made_of: The items each message was made of, by its `id()`.
+        results: The items that are results, by the id of their call.
     """
 
     messages: list[WireMessage]
     tools: tuple[WireMessage, ...]
     made_of: Mapping[int, Sequence[Item]]
+    results: Mapping[object, Item]
 
     @classmethod
     def of(
@@ -66,33 +68,52 @@ class Items:
             messages=[message for message, _ in groups],
             tools=tuple(map(_tool, tools if isinstance(tools, (list, tuple)) else ())),
             made_of={id(message): group for message, group in groups},
+            results={item.get("call_id"): item for item in items if _kind(item) in _RESULTS},
         )
 
     def back(self, messages: Sequence[WireMessage]) -> list[Item]:
         """Return messages as items: those they were made of, and new ones for new messages."""
         items: list[Item] = []
         for message in messages:
-            items += self.made_of[id(message)] if id(message) in self.made_of else [_item(message)]
+            items += self.made_of.get(id(message)) or self._new(message)
         return items
+
+    def _new(self, message: WireMessage) -> list[Item]:
+        """Return a message that memory made as items: notes, or a shortened result."""
+        content = message.get("content")
+        if id(message) in self.made_of:
+            return []  # the instructions
+        if message.get("role") == "tool":
+            return [{**self.results[message.get("tool_call_id")], "output": content}]
+        return [{"role": message.get("role"), "content": content}]
 
 
 def _grouped(items: Sequence[Item]) -> list[list[Item]]:
-    """Return the runs of items that are one message each."""
+    """Return the runs of items that are one message each.
+
+    What a model says in one go is one message: thoughts, texts and calls. Whatever stands between
+    a call and its result belongs to what precedes it, so that the two are never parted.
+    """
+    answered = {
+        item.get("call_id"): place for place, item in enumerate(items) if _kind(item) in _RESULTS
+    }
     groups: list[list[Item]] = []
-    thoughts: list[Item] = []
-    for item in items:
-        kind = _kind(item)
-        if kind == "reasoning":
-            thoughts.append(item)
-        elif kind in _CALLS and groups and _kind(groups[-1][-1]) in _CALLS:
-            groups[-1] += [*thoughts, item]
-            thoughts = []
+    speaking, end = False, -1  # whether the model is, and where its calls are all answered
+    for place, item in enumerate(items):
+        said, result = _is_said(item), _kind(item) in _RESULTS
+        if groups and ((said and speaking) or (place < end and not result)):
+            groups[-1].append(item)
         else:
-            groups.append([*thoughts, item])
-            thoughts = []
-    if thoughts:
-        groups.append(thoughts)
+            groups.append([item])
+            speaking = said
+        if _kind(item) in _CALLS:
+            end = max(end, answered.get(item.get("call_id"), -1))
     return groups
+
+
+def _is_said(item: Item) -> bool:
+    """Return whether an item is part of what a model says."""
+    return _kind(item) in ("reasoning", *_CALLS) or item.get("role") == "assistant"
 
 
 def _kind(item: Item) -> str:
@@ -108,17 +129,26 @@ def _kind(item: Item) -> str:
 
 
 def _message(group: Sequence[Item]) -> WireMessage:
-    last = group[-1]
-    kind = _kind(last)
-    if kind in _CALLS:
-        calls = [item for item in group if _kind(item) in _CALLS]
-        return {"role": "assistant", "content": "", "tool_calls": [_call(item) for item in calls]}
-    if kind in _RESULTS:
-        content = _content(last.get("output"))
-        return {"role": "tool", "tool_call_id": last.get("call_id"), "content": content}
-    if kind == "reasoning":
-        return {"role": "assistant", "content": ""}
-    return {"role": last.get("role"), "content": _content(last.get("content"))}
+    first = group[0]
+    contents = [_content(item.get("content")) for item in group if _kind(item) == "message"]
+    if _kind(first) in _RESULTS:
+        content = _joined([_content(first.get("output")), *contents])
+        return {"role": "tool", "tool_call_id": first.get("call_id"), "content": content}
+    if not _is_said(first):
+        return {"role": first.get("role"), "content": _joined(contents)}
+    message: dict[str, Any] = {"role": "assistant", "content": _joined(contents)}
+    calls = [_call(item) for item in group if _kind(item) in _CALLS]
+    return {**message, "tool_calls": calls} if calls else message
+
+
+def _joined(contents: Sequence[Any]) -> Any:
+    """Return several contents as one."""
+    if len(contents) < _SEVERAL:
+        return contents[0] if contents else ""
+    parts: list[Any] = []
+    for content in contents:
+        parts += content if isinstance(content, list) else [{"type": "text", "text": content}]
+    return parts
 
 
 def _call(item: Item) -> WireMessage:
@@ -139,15 +169,6 @@ def _part(part: object) -> object:
     if isinstance(part, Mapping) and isinstance(part.get("refusal"), str):
         return {"type": "text", "text": part["refusal"]}
     return part
-
-
-def _item(message: WireMessage) -> Item:
-    """Return a message that memory made as an item: notes, or a shortened result."""
-    content = message.get("content")
-    if message.get("role") == "tool":
-        call = message.get("tool_call_id")
-        return {"type": "function_call_output", "call_id": call, "output": content}
-    return {"role": message.get("role"), "content": content}
 
 
 def _tool(tool: object) -> WireMessage:

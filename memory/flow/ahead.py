@@ -19,11 +19,10 @@ def is_due(prompt: Prompt, context: Context, fitted: Fitted, reply: Reply) -> bo
     """Return whether the conversation may have passed the mark from which to summarise ahead."""
     if context.ahead is None or not prompt.record or not reply.complete:
         return False
-    written = reply.usage.completion_tokens if reply.usage else 0
-    return fitted.tokens + written > context.ahead * context.limit(prompt)
+    return fitted.tokens + _written(reply) > context.ahead * context.limit(prompt)
 
 
-def summarize_ahead(prompt: Prompt, context: Context) -> Flow[None]:
+def summarize_ahead(prompt: Prompt, context: Context, reply: Reply) -> Flow[None]:
     """Put a compaction on record that the next prompt of the conversation will adopt.
 
     Until then nothing changes; a summary that cannot be had changes nothing at all, and the
@@ -35,7 +34,7 @@ def summarize_ahead(prompt: Prompt, context: Context) -> Flow[None]:
         return
     try:
         state = yield from resume(prompt, context, thread)
-        mark = int((context.ahead or 1.0) * state.budget.limit)
+        mark = int((context.ahead or 1.0) * state.budget.limit) - _written(reply)
         budget = replace(state.budget, trigger=max(mark, state.budget.target + 1))
         early = replace(state, budget=budget)
         todo = early.plan(context.policy)
@@ -47,3 +46,9 @@ def summarize_ahead(prompt: Prompt, context: Context) -> Flow[None]:
         failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
         yield from Emit(event=failed).perform()
     yield from Release().perform()
+
+
+def _written(reply: Reply) -> int:
+    """Return the tokens that the reply adds to the next prompt."""
+    usage = reply.usage
+    return usage.completion_tokens - usage.reasoning_tokens if usage else 0

@@ -36,12 +36,10 @@ def join(prompt: Prompt) -> Flow[Prompt]:
     if prompt.log is None or prompt.conversation is None:
         return prompt
     known = yield from past(prompt.log)
-    start = head_length(prompt.messages)
-    head, given = tuple(prompt.messages[:start]), tuple(prompt.messages[start:])
-    before, shared = known.overlap(given)
+    head, before, shared = _aligned(known, tuple(prompt.messages))
+    given = tuple(prompt.messages[len(head) :])
     new = given[shared:]
-    if known.unanswered and not (new and role_of(new[0]) == "tool"):
-        raise ConversationBusy(conversation=prompt.conversation, missing=known.unanswered)
+    _check_answered(known, new, prompt.conversation)
     if not shared and known.messages and len(given) > 1 and role_of(given[0]) != "tool":
         event = events.Unaligned(
             namespace=prompt.namespace, conversation=prompt.conversation, messages=len(given)
@@ -90,6 +88,19 @@ def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
     yield from Emit(event=event).perform()
 
 
+def _aligned(
+    known: Past, messages: tuple[WireMessage, ...]
+) -> tuple[tuple[WireMessage, ...], tuple[WireMessage, ...], int]:
+    """Return the head of the caller, what they go on from, and how much of that they sent again.
+
+    A later system message may come first in the last messages of a conversation: leading ones are
+    the head as far as more of the rest is known that way.
+    """
+    places = range(head_length(messages), -1, -1)
+    found = [(messages[:place], *known.overlap(messages[place:])) for place in places]
+    return max(found, key=lambda one: one[2])
+
+
 def _said(new: Sequence[WireMessage], reply: WireMessage | None) -> tuple[WireMessage, ...]:
     """Return what a turn adds: a `partial` message and the rest of it, the reply, are one."""
     if not new or not new[-1].get("partial"):
@@ -108,7 +119,7 @@ def _placed(turn: Turn, turns: int, log: Log) -> list[Turn]:
         return [turn] if now.turns == turns else []
     answers = bool(turn.messages) and role_of(turn.messages[0]) == "tool"
     if not now.unanswered or answers:
-        return [replace(turn, start=len(now.messages))]
+        return [replace(turn, start=len(now.ending))]
     said = turn.messages if turn.complete or not turn.replied else turn.messages[:-1]
     rest = now.messages[now.question :]
     moved = replace(turn, start=now.question, messages=(*said, *rest), complete=True, replied=True)
@@ -130,10 +141,11 @@ def whole(prompt: Prompt) -> Flow[Prompt]:
     return replace(prompt, messages=[*known.head, *known.messages])
 
 
-def add(key: LogKey, messages: Sequence[WireMessage]) -> Flow[int]:
+def add(key: LogKey, messages: Sequence[WireMessage], *, conversation: str) -> Flow[int]:
     """Add messages to a conversation without asking for a reply; return how many it has then.
 
     Raises:
+        ConversationBusy: It waits for tool results, and these are not.
         ConflictError: Others kept writing.
     """
     start = head_length(messages)
@@ -141,10 +153,18 @@ def add(key: LogKey, messages: Sequence[WireMessage]) -> Flow[int]:
     new = tuple(clone(message) for message in head) or None
 
     def turn(log: Log) -> list[Turn]:
-        return [Turn(start=len(Past.of(log).messages), messages=rest, head=new)]
+        now = Past.of(log)
+        if rest:
+            _check_answered(now, rest, conversation)
+        return [Turn(start=len(now.ending), messages=rest, head=new)]
 
     before = yield from write(key, turn)
-    return len(Past.of(before).messages) + len(rest)
+    return len(Past.of(before).ending) + len(rest)
+
+
+def _check_answered(known: Past, new: Sequence[WireMessage], conversation: str) -> None:
+    if known.unanswered and not (new and role_of(new[0]) == "tool"):
+        raise ConversationBusy(conversation=conversation, missing=known.unanswered)
 
 
 def rewind(key: LogKey, to: int) -> Flow[int]:
@@ -202,8 +222,8 @@ def fork(key: LogKey, other: LogKey, at: int | None) -> Flow[int]:
     if not 0 <= place <= held:
         msg = f"cannot fork at message {place}: the conversation has {held} (0 to {held})"
         raise HistoryError(msg, index=place)
-    begun_with = replace(known, messages=known.messages[:place])
-    records = [record for record in in_use(begun_with) if record.adopted <= place]
+    begun_with = replace(known, messages=known.ending[:place])
+    records = in_use(begun_with)
 
     def begun(log: Log) -> list[Record]:
         if Past.of(log).messages:
@@ -213,4 +233,4 @@ def fork(key: LogKey, other: LogKey, at: int | None) -> Flow[int]:
         return [first, *records]
 
     yield from write(other, begun)
-    return place
+    return len(begun_with.messages)

@@ -80,6 +80,11 @@ class Past:
                 return index
         return len(self.messages)
 
+    @property
+    def ending(self) -> tuple[WireMessage, ...]:
+        """What anything that is new goes on from: all messages but a reply that cannot be sent."""
+        return self.endings()[0]
+
     def endings(self) -> list[tuple[WireMessage, ...]]:
         """Return what a new input can go on from, the likeliest first.
 

@@ -13,7 +13,7 @@ from memory.flow.state import Context, Fitted, Prompt, State
 from memory.messages import content_parts, is_media
 from memory.overflow import Overflow
 
-__all__ = ("Remedy", "learn", "lower", "shed_media", "shrink")
+__all__ = ("Remedy", "learn", "lower", "reply_room", "shed_media", "shrink")
 
 LEAST_REPLY = 256
 """Tokens below which a reply is of no use, so that the prompt has to give way."""
@@ -61,13 +61,31 @@ def learn(prompt: Prompt, context: Context, fitted: Fitted, overflow: Overflow) 
     return tokens
 
 
+def reply_room(
+    prompt: Prompt, context: Context, fitted: Fitted, tokens: int | None = None
+) -> int | None:
+    """Return the room for the reply where a window that was learnt has less than was asked for.
+
+    None where there is enough, or too little for any reply.
+
+    Args:
+        prompt: The request.
+        context: How it is judged.
+        fitted: What is to be sent.
+        tokens: What that costs; None to count it where that matters.
+    """
+    window, asked = context.windows.of(prompt.model), prompt.completion
+    if window is None or asked is None or (tokens or fitted.tokens) + asked <= window:
+        return None
+    cost = _tokens(prompt, context, fitted) if tokens is None else tokens
+    room = window - cost - int(window * SLACK)
+    return room if cost + asked > window and min(LEAST_REPLY, asked) <= room < asked else None
+
+
 def lower(prompt: Prompt, context: Context, fitted: Fitted, tokens: int) -> Remedy | None:
     """Return the same with less room for the reply, where the prompt alone fits the window."""
-    window = context.windows.of(prompt.model)
-    if prompt.completion is None or window is None:
-        return None
-    room = window - tokens - int(window * SLACK)
-    if not min(LEAST_REPLY, prompt.completion) <= room < prompt.completion:
+    room = reply_room(prompt, context, fitted, tokens)
+    if room is None:
         return None
     return Remedy(change="completion", fitted=fitted, tokens=tokens, completion=room)
 
@@ -79,16 +97,14 @@ def shrink(prompt: Prompt, context: Context, refused: Fitted, tokens: int) -> Fl
         BudgetError: What may not be dropped is larger than the window leaves room for.
     """
     counted = _tokens(prompt, context, refused)
-    completion = context.completion(prompt)
-    if completion is not None:
-        prompt = replace(prompt, completion=completion)
     # The server may count more than we do: what it counts has to fit, so ours has to be smaller.
     most = int(min(context.limit(prompt) * counted / max(tokens, counted), STEP * counted))
     tight = replace(context, policy=replace(context.policy, budget=max(1, most)))
     fitted = yield from fit_or_pass(prompt, tight)
     if list(fitted.messages) == list(refused.messages):
         return None
-    return Remedy(change="compaction", fitted=fitted, tokens=fitted.tokens, completion=completion)
+    room = reply_room(prompt, context, fitted)
+    return Remedy(change="compaction", fitted=fitted, tokens=fitted.tokens, completion=room)
 
 
 def shed_media(prompt: Prompt, context: Context, refused: Fitted) -> Flow[Remedy | None]:
@@ -104,7 +120,7 @@ def shed_media(prompt: Prompt, context: Context, refused: Fitted) -> Flow[Remedy
     state = yield from alone(
         prompt, context, state, smaller, done=lambda now: _last_media(now) is None
     )
-    if len(state.messages) == len(refused.messages):
+    if list(state.messages) == list(refused.messages):
         return None
     return Remedy(change="media", fitted=fitted_by(prompt, state), tokens=state.counts.total)
 

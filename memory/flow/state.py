@@ -115,16 +115,6 @@ class Context:
             window=self.windows.of(prompt.model),
         )
 
-    def completion(self, prompt: Prompt) -> int | None:
-        """Return what to ask for where `max_completion_tokens` exceeds the window, else None.
-
-        Only a window that the server told counts: what the table says is left to it to refuse.
-        """
-        window = self.windows.of(prompt.model)
-        if window is None or prompt.completion is None or prompt.completion < window:
-            return None
-        return max(1, window // 2)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:

@@ -11,7 +11,7 @@ from memory.flow.ahead import is_due, summarize_ahead
 from memory.flow.conversation import commit, join
 from memory.flow.effects import Answer, Emit, Flow, Send, Spawn
 from memory.flow.fit import fit_or_pass
-from memory.flow.resend import Remedy, learn, lower, shed_media, shrink
+from memory.flow.resend import Remedy, learn, lower, reply_room, shed_media, shrink
 from memory.flow.state import Context, Fitted, Prompt
 from memory.overflow import Overflow, body_too_large, overflow_of
 from memory.replies import Reply
@@ -33,9 +33,8 @@ def send(prompt: Prompt, context: Context) -> Flow[Any]:
     given = prompt.messages
     if prompt.log is not None:
         prompt = yield from join(prompt)
-    if (completion := context.completion(prompt)) is not None:
-        prompt = replace(prompt, completion=completion)
     fitted = yield from fit_or_pass(prompt, context)
+    completion = reply_room(prompt, context, fitted)
     if fitted.messages is not given and not fitted.changed:
         fitted = replace(fitted, changed=True)
     try:
@@ -67,7 +66,7 @@ def answered(prompt: Prompt, context: Context, fitted: Fitted, reply: Reply) -> 
             )
         yield from commit(prompt, reply)
         if is_due(prompt, context, fitted, reply):
-            yield from Spawn(flow=summarize_ahead(prompt, context)).perform()
+            yield from Spawn(flow=summarize_ahead(prompt, context, reply)).perform()
     except Exception as error:  # noqa: BLE001  # the caller has a reply; nothing may spoil it
         failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
         yield from Emit(event=failed).perform()

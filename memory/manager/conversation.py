@@ -109,10 +109,11 @@ class Conversation(_Named):
         Leading system messages become the head.
 
         Raises:
+            ConversationBusy: It waits for tool results, and these are not.
             HistoryError: One of `messages` is not a mapping.
             StoreError: The store cannot be written.
         """
-        return self._run(add(self._key, wire(messages)))
+        return self._run(add(self._key, wire(messages), conversation=self.name))
 
     def compactions(self) -> list[Compaction]:
         """Return the compactions in use, oldest first.
@@ -232,10 +233,11 @@ class AsyncConversation(_Named):
         """Add messages without asking for a reply; see `Conversation.add`.
 
         Raises:
+            ConversationBusy: It waits for tool results, and these are not.
             HistoryError: One of `messages` is not a mapping.
             StoreError: The store cannot be written.
         """
-        return await self._run(add(self._key, wire(messages)))
+        return await self._run(add(self._key, wire(messages), conversation=self.name))
 
     async def compactions(self) -> list[Compaction]:
         """Return the compactions in use, oldest first.
