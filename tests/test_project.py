@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from scripts import constraints
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+HTTP = {"httpx", "httpx2"}
 
 
 def contract(identifier: str) -> dict[str, Any]:
@@ -44,6 +46,32 @@ def test_the_pure_floors_are_all_under_the_contract() -> None:
     core = {f"memory.{module}" for floor in names[start:] for module in floor}
 
     assert core == set(contract("pure-core")["source_modules"])
+
+
+def imported(file: Path) -> set[str]:
+    """Return the top-level packages that a file imports, for type checkers alone or for real."""
+    nodes = [*ast.walk(ast.parse(file.read_bytes()))]
+    names = [each.name for node in nodes if isinstance(node, ast.Import) for each in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names}
+
+
+def test_the_library_knows_no_http_library() -> None:
+    """It runs with any openai because nothing but the test doubles imports httpx or httpx2."""
+    package = ROOT / "memory"
+    files = {*package.rglob("*.py")} - {*(package / "testing").rglob("*.py")}
+    found = {str(file.relative_to(package)) for file in files if imported(file) & HTTP}
+
+    assert set() == found
+
+
+def test_the_oldest_openai_is_the_documented_one() -> None:
+    """The guide to versions names the floor that the dependency declares."""
+    declared = tomllib.loads(PYPROJECT)["project"]["dependencies"]
+    (floor,) = [each.partition(">=")[2] for each in declared if each.startswith("openai>=")]
+    guide = (ROOT / "docs" / "how-to" / "versions.md").read_text(encoding="utf-8")
+
+    assert f"`openai` {floor} or newer" in guide
 
 
 def test_no_module_is_larger_than_one_reads() -> None:

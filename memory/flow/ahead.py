@@ -14,6 +14,9 @@ from memory.replies import Reply
 
 __all__ = ("is_due", "summarize_ahead")
 
+HIGHEST_TARGET = 0.9
+"""Share of the mark that a compaction aims at, at most; else it would be due again at once."""
+
 
 def is_due(prompt: Prompt, context: Context, fitted: Fitted, reply: Reply) -> bool:
     """Return whether the conversation may have passed the mark from which to summarise ahead."""
@@ -33,19 +36,36 @@ def summarize_ahead(prompt: Prompt, context: Context, reply: Reply) -> Flow[None
     if not (yield from claim.perform()):
         return
     try:
-        state = yield from resume(prompt, context, thread)
-        mark = int((context.ahead or 1.0) * state.budget.limit) - _written(reply)
-        budget = replace(state.budget, trigger=max(mark, state.budget.target + 1))
-        early = replace(state, budget=budget)
-        todo = early.plan(context.policy)
+        early = _early(prompt, context, reply)
+        state = yield from resume(prompt, early, thread)
+        todo = state.plan(early.policy)
         if todo.action == "compact" and not todo.missing:
-            yield from compact(prompt, replace(context, stands_in=False), early, todo)
+            yield from compact(prompt, early, state, todo)
     except SummaryError:
         pass  # told as `Rejected`
     except Exception as error:  # noqa: BLE001  # nobody waits for this
         failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
         yield from Emit(event=failed).perform()
     yield from Release().perform()
+
+
+def _early(prompt: Prompt, context: Context, reply: Reply) -> Context:
+    """Return how to judge a prompt that is to make room before it has to.
+
+    The mark, less what the reply adds, is its limit; target and notes are as ever, in tokens.
+    """
+    limit = context.limit(prompt)
+    mark = max(1, int((context.ahead or 1.0) * limit) - _written(reply))
+    policy = context.policy
+    scale = min(limit / mark, HIGHEST_TARGET / policy.target)
+    early = replace(
+        policy,
+        budget=mark,
+        target=policy.target * scale,
+        floor=policy.floor * scale,
+        notes=policy.notes * scale,
+    )
+    return replace(context, policy=early, stands_in=False)
 
 
 def _written(reply: Reply) -> int:

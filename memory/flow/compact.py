@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from memory import events
+from memory import events, models
 from memory.errors import ConflictError
 from memory.flow.effects import Claim, Emit, Flow, Load, Log, Release
 from memory.flow.log import append, compacted, key_of
@@ -21,6 +21,9 @@ from memory.view import View, later_system
 
 __all__ = ("alone", "compact")
 
+TASK = 640
+"""Tokens of a request for a summary beside what it quotes: the instruction, and what counts may
+be wrong by."""
 STANDING_SHARE = 0.1
 """Share of the limit that quoted system messages may have."""
 
@@ -62,6 +65,7 @@ def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[
     The summary is asked for between reading the log and writing to it at the version read. If
     somebody else wrote first, their view is used when it fits and ours is added when not.
     """
+    todo = _within_window(prompt, context, state, todo)
     dropped = state.dropped(todo)
     planned = events.Planned(
         namespace=prompt.namespace,
@@ -79,6 +83,23 @@ def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[
     record = replace(record, tokens_before=state.counts.total, tokens_after=smaller.counts.total)
     theirs = yield from _put_on_record(prompt, context, state, record, log)
     return theirs or replace(smaller, view=View(thread, record))
+
+
+def _within_window(prompt: Prompt, context: Context, state: State, todo: Plan) -> Plan:
+    """Return a plan for as much as the summariser can read; what is left is for another one."""
+    model = context.summarizer_model or prompt.model
+    window = context.windows.of(model) or models.window(model)
+    room = window - todo.cap - TASK - state.fixed - state.notes
+    place = 0
+    for tokens, _ in state.sized[: todo.cut]:
+        room -= tokens
+        if room < 0:
+            break
+        place += 1
+    if not 0 < place < todo.cut:
+        return todo
+    less = state.plan_cut(context.policy, place=place)
+    return todo if less.action == "send" else less
 
 
 def _put_on_record(

@@ -12,7 +12,7 @@ from memory.flow.log import write
 from memory.flow.past import Past
 from memory.flow.resume import best, find
 from memory.flow.state import Context, Joined, Prompt
-from memory.messages import WireMessage, clone, head_length, role_of
+from memory.messages import WireMessage, clone, head_length, is_partial, role_of, tool_calls
 from memory.records import Compaction, LogKey, Record, Turn, Undone
 from memory.replies import Reply
 from memory.view import Thread
@@ -103,7 +103,7 @@ def _aligned(
 
 def _said(new: Sequence[WireMessage], reply: WireMessage | None) -> tuple[WireMessage, ...]:
     """Return what a turn adds: a `partial` message and the rest of it, the reply, are one."""
-    if not new or not new[-1].get("partial"):
+    if not is_partial(new):
         return (*new, reply) if reply is not None else tuple(new)
     if reply is None:
         return tuple(new[:-1])
@@ -120,7 +120,9 @@ def _placed(turn: Turn, turns: int, log: Log) -> list[Turn]:
     answers = bool(turn.messages) and role_of(turn.messages[0]) == "tool"
     if not now.unanswered or answers:
         return [replace(turn, start=len(now.ending))]
-    said = turn.messages if turn.complete or not turn.replied else turn.messages[:-1]
+    said = turn.messages
+    if turn.replied and (tool_calls(said[-1]) or not turn.complete):
+        said = said[:-1]  # nobody could answer its calls there
     rest = now.messages[now.question :]
     moved = replace(turn, start=now.question, messages=(*said, *rest), complete=True, replied=True)
     return [moved]
@@ -146,6 +148,7 @@ def add(key: LogKey, messages: Sequence[WireMessage], *, conversation: str) -> F
 
     Raises:
         ConversationBusy: It waits for tool results, and these are not.
+        HistoryError: These are tool results, and it waits for none.
         ConflictError: Others kept writing.
     """
     start = head_length(messages)
@@ -156,6 +159,7 @@ def add(key: LogKey, messages: Sequence[WireMessage], *, conversation: str) -> F
         now = Past.of(log)
         if rest:
             _check_answered(now, rest, conversation)
+            _check_asked(now, rest)
         return [Turn(start=len(now.ending), messages=rest, head=new)]
 
     before = yield from write(key, turn)
@@ -163,8 +167,15 @@ def add(key: LogKey, messages: Sequence[WireMessage], *, conversation: str) -> F
 
 
 def _check_answered(known: Past, new: Sequence[WireMessage], conversation: str) -> None:
-    if known.unanswered and not (new and role_of(new[0]) == "tool"):
+    first = new[0].get("tool_call_id") if new and role_of(new[0]) == "tool" else None
+    if known.unanswered and str(first) not in known.unanswered:
         raise ConversationBusy(conversation=conversation, missing=known.unanswered)
+
+
+def _check_asked(known: Past, new: Sequence[WireMessage]) -> None:
+    if role_of(new[0]) == "tool" and not known.unanswered:
+        msg = "a tool result has to follow the call that it answers: add the call first"
+        raise HistoryError(msg, index=0)
 
 
 def rewind(key: LogKey, to: int) -> Flow[int]:

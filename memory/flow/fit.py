@@ -20,8 +20,9 @@ from memory.records import Compaction, Shortened
 from memory.view import View
 
 SHORTENINGS = 4
-PASSES = 3
-"""A view may turn out larger than projected where tokens are estimated; then once more."""
+PASSES = 8
+"""A view may turn out larger than projected where tokens are estimated, and a summariser may not
+hold all that has to go: then once more, as long as that makes it smaller."""
 
 __all__ = ("Outlook", "fit", "fit_or_pass", "fitted_by", "outlook")
 
@@ -76,9 +77,11 @@ def _lower(prompt: Prompt, context: Context, state: State) -> Flow[State]:
         if todo.missing:
             state = yield from _oversize(prompt, context, state, todo)
             todo = state.plan(context.policy)
+        before = state.counts.total
         if todo.action == "compact":
             state = yield from compact(prompt, context, state, todo)
-        if todo.missing or state.counts.total <= state.budget.limit:
+        done = state.counts.total <= state.budget.limit
+        if todo.missing or done or state.counts.total >= before:
             break
     return state
 
@@ -96,7 +99,10 @@ def fit_or_pass(prompt: Prompt, context: Context) -> Flow[Fitted]:
     try:
         return (yield from fit(prompt, context))
     except BudgetError:
-        raise
+        if not context.windows.is_guess(prompt.model):
+            raise
+        context.windows.refute(prompt.model)  # let the server say it, with the number
+        return (yield from fit_or_pass(prompt, context))
     except Exception as error:  # noqa: BLE001  # whatever it is, the request goes out
         failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
     yield from Emit(event=failed).perform()

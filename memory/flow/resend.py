@@ -17,6 +17,8 @@ __all__ = ("Remedy", "learn", "lower", "reply_room", "shed_media", "shrink")
 
 LEAST_REPLY = 256
 """Tokens below which a reply is of no use, so that the prompt has to give way."""
+SHORT_REPLY = 1_024
+"""Tokens to ask for where a server refused without a number."""
 SLACK = 0.03
 """How far a prompt stays below the window, for what the counts may be wrong by."""
 STEP = 0.9
@@ -46,16 +48,14 @@ def learn(prompt: Prompt, context: Context, fitted: Fitted, overflow: Overflow) 
     A refusal without a number still says that the window is smaller than the prompt.
     """
     counted = _tokens(prompt, context, fitted)
-    asked = (overflow.requested or 0) - (prompt.completion or 0)
-    tokens = max(counted, asked)
+    completion = prompt.completion or 0
+    tokens = max(counted, (overflow.requested or 0) - completion)
     known = context.windows.of(prompt.model) or models.window(prompt.model)
-    window = min(known, tokens) if overflow.window is None else overflow.window
-    if context.windows.learn(prompt.model, window):
+    stated = overflow.window is not None
+    window = min(known, tokens + completion) if overflow.window is None else overflow.window
+    if context.windows.learn(prompt.model, window, stated=stated):
         event = events.WindowLearned(
-            namespace=prompt.namespace,
-            model=prompt.model,
-            window=window,
-            stated=overflow.window is not None,
+            namespace=prompt.namespace, model=prompt.model, window=window, stated=stated
         )
         yield from Emit(event=event).perform()
     return tokens
@@ -85,7 +85,9 @@ def reply_room(
 def lower(prompt: Prompt, context: Context, fitted: Fitted, tokens: int) -> Remedy | None:
     """Return the same with less room for the reply, where the prompt alone fits the window."""
     room = reply_room(prompt, context, fitted, tokens)
-    if room is None:
+    if room is None and prompt.completion and context.windows.is_guess(prompt.model):
+        room = min(prompt.completion // 2, SHORT_REPLY)
+    if not room:
         return None
     return Remedy(change="completion", fitted=fitted, tokens=tokens, completion=room)
 

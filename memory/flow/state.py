@@ -206,13 +206,13 @@ class State:
     def plan(self, policy: Policy) -> Plan:
         """Return what to do with the view."""
         return plan(
-            self._parts(), fixed=self.fixed, notes=self.notes, budget=self.budget, policy=policy
+            self.sized, fixed=self.fixed, notes=self.notes, budget=self.budget, policy=policy
         )
 
     def plan_cut(self, policy: Policy, *, place: int) -> Plan:
         """Return how to drop the parts before `place`, whatever that saves."""
         return plan_cut(
-            self._parts(),
+            self.sized,
             place=place,
             fixed=self.fixed,
             notes=self.notes,
@@ -220,7 +220,9 @@ class State:
             policy=policy,
         )
 
-    def _parts(self) -> list[Sized]:
+    @property
+    def sized(self) -> list[Sized]:
+        """The parts after the synthetic message with their costs."""
         sizes, place, parts = self.sizes, 0, []
         for indexes, protected in self.view.parts():
             stop = place + len(indexes)

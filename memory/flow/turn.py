@@ -53,11 +53,14 @@ def answered(prompt: Prompt, context: Context, fitted: Fitted, reply: Reply) -> 
     What was sent without being counted is not learnt from: most conversations stay that short,
     and need no vocabulary as long as they do.
     """
+    usage = reply.usage
     try:
-        if fitted.counted and reply.usage is not None:
+        if usage is not None:
+            context.windows.accepted(prompt.model, usage.prompt_tokens)
+        if fitted.counted and usage is not None:
             context.meter.observe(
                 fitted.messages,
-                usage=reply.usage,
+                usage=usage,
                 tools=prompt.tools,
                 reply=reply.message if reply.measured else None,
                 thinking=prompt.thinking,

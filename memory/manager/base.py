@@ -18,7 +18,7 @@ from memory.hooks import LogHook
 from memory.manager.scope import SEPARATOR, CallOptions, checked, current, entered
 from memory.messages import WireMessage, wire
 from memory.meter import Meter, Tools
-from memory.records import Compaction, Logged, Record, Usage
+from memory.records import Compaction, Logged, Usage
 from memory.stores import VolatileStore
 from memory.view import Thread
 from memory.vocabulary import Tokenizer, resolve
@@ -141,6 +141,7 @@ class Manager:
         usage: Usage,
         tools: Tools | None = None,
         reply: WireMessage | None = None,
+        model: str = models.DEFAULT_MODEL,
         thinking: bool = True,
     ) -> None:
         """Learn from what the server reported for `messages` exactly as they were sent.
@@ -152,15 +153,23 @@ class Manager:
             usage: What the server reported for it.
             tools: The tool declarations that were sent.
             reply: The assistant message that came back, if it was complete.
+            model: The model; it decides whether the thoughts of earlier turns count.
             thinking: Whether the reply opened with a thought.
 
         Raises:
             HistoryError: One of `messages` is not a mapping.
         """
         messages = wire(messages)
-        self.meter.observe(messages, usage=usage, tools=tools, reply=reply, thinking=thinking)
+        self.meter.observe(
+            messages,
+            usage=usage,
+            tools=tools,
+            reply=reply,
+            thinking=thinking,
+            keep_reasoning=models.keeps_reasoning(model),
+        )
 
-    def log(self, messages: Sequence[WireMessage]) -> tuple[Record, ...]:
+    def log(self, messages: Sequence[WireMessage]) -> tuple[Compaction | Logged, ...]:
         """Return what is on record for a conversation: originals and compactions, oldest first.
 
         Args:
@@ -175,7 +184,8 @@ class Manager:
         thread = Thread.of(messages)
         links = set(thread.links)
         records = self.store.load(log_key(self.namespace, thread)).records
-        return tuple(r for r in records if _link(r) in links)
+        originals = (r for r in records if isinstance(r, Compaction | Logged))
+        return tuple(r for r in originals if _link(r) in links)
 
     def wrap(self, client: C, *, inplace: bool = False) -> C:
         """Return a client of the same type whose chat completions go through this manager.
@@ -300,10 +310,8 @@ class Manager:
         self.emit(Evicted(namespace=self.namespace, messages=messages, compactions=compactions))
 
 
-def _link(record: Record) -> bytes | None:
-    if isinstance(record, Logged):
-        return record.link
-    return record.adoption if isinstance(record, Compaction) else None
+def _link(record: Compaction | Logged) -> bytes:
+    return record.link if isinstance(record, Logged) else record.adoption
 
 
 def _named(namespace: str | None) -> str | None:

@@ -110,7 +110,8 @@ class Conversation(_Named):
 
         Raises:
             ConversationBusy: It waits for tool results, and these are not.
-            HistoryError: One of `messages` is not a mapping.
+            HistoryError: One of `messages` is not a mapping, or the first is a tool result and no
+                call waits for one.
             StoreError: The store cannot be written.
         """
         return self._run(add(self._key, wire(messages), conversation=self.name))
@@ -234,7 +235,8 @@ class AsyncConversation(_Named):
 
         Raises:
             ConversationBusy: It waits for tool results, and these are not.
-            HistoryError: One of `messages` is not a mapping.
+            HistoryError: One of `messages` is not a mapping, or the first is a tool result and no
+                call waits for one.
             StoreError: The store cannot be written.
         """
         return await self._run(add(self._key, wire(messages), conversation=self.name))

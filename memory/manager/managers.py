@@ -65,6 +65,8 @@ class MemoryManager(Manager):
         prompt = self._prompt(
             messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
         )
+        if self.effective().get("off"):
+            return messages
         return self.handler().run(fit(prompt, self.context())).messages
 
     def plan(
@@ -148,6 +150,8 @@ class AsyncMemoryManager(Manager):
         prompt = self._prompt(
             messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
         )
+        if self.effective().get("off"):
+            return messages
         return (await self.handler().run(fit(prompt, self.context()))).messages
 
     async def plan(

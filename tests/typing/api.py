@@ -35,7 +35,7 @@ from memory.errors import ConflictError, StoreError, SummaryError
 from memory.events import Compacted, FellBack
 from memory.manager import Manager
 from memory.messages import WireMessage
-from memory.records import Compaction, Logged, Record
+from memory.records import Compaction, Logged
 from memory.replay import Report, Step, Turn, join, replay, steps
 from memory.stores import Store
 from memory.summarizers.contract import AsyncSummarizer, Summarizer
@@ -133,7 +133,7 @@ def fitting(manager: MemoryManager, messages: list[dict[str, Any]]) -> None:
     assert_type(manager.store, Store)
     assert_type(manager.settings, Settings)
     for record in manager.log(messages):
-        assert_type(record, Record)
+        assert_type(record, Compaction | Logged)
         text: Any = record.message["content"] if isinstance(record, Logged) else record.synthetic
         use(text)
 
