@@ -111,7 +111,9 @@ class ChatBody:
             return None
         chosen = choices[min(choice, len(choices) - 1)]
         return Reply(
-            message=chosen.message.model_dump(exclude_unset=True, exclude=_ADDED, warnings=False),
+            message=chosen.message.model_dump(
+                exclude_unset=True, exclude_none=True, exclude=_ADDED, warnings=False
+            ),
             usage=_usage(getattr(response, "usage", None), "prompt", "completion"),
             finish_reason=chosen.finish_reason,
             sole=len(choices) == 1,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from memory.bodies import Body
+    from memory.flights import Hold
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
 
 __all__ = ("Call",)
@@ -83,18 +84,23 @@ class Call:
         mine = manager.summarizer if isinstance(manager, MemoryManager) else None
         writer = mine or own
 
-        def ended(sent: Send, reply: Reply) -> None:
-            Handler(manager.outside, writer).run(self._after(sent, reply))
+        def ended(sent: Send, turn: Hold, reply: Reply) -> None:
+            try:
+                Handler(manager.outside, writer).run(self._after(sent, reply))
+            finally:
+                turn.release()
 
         def perform(sent: Send) -> Answer:
             with inside(manager.outside):
                 response = request(self._outgoing(sent))
             reply, unread = self._reply(response)
             if unread is not None:
-                tee(unread, Listener(unread, choice=self._context.choice), partial(ended, sent))
+                turn = handler.turn.hand_over()
+                tee(unread, self._listener(unread), partial(ended, sent, turn), turn.release)
             return Answer(response=response, reply=reply)
 
-        return Handler(manager.outside, writer, perform).run(send(self._prompt, self._context))
+        handler = Handler(manager.outside, writer, perform)
+        return handler.run(send(self._prompt, self._context))
 
     async def asend(self, request: Callable[[Any], Awaitable[Any]], own: AsyncSummarizer) -> Any:
         """Send the request, fitted, and return the response of the SDK; as `send` in all else."""
@@ -102,19 +108,26 @@ class Call:
         mine = manager.summarizer if isinstance(manager, AsyncMemoryManager) else None
         writer = mine or own
 
-        async def ended(sent: Send, reply: Reply) -> None:
-            await AsyncHandler(manager.outside, writer).run(self._after(sent, reply))
+        async def ended(sent: Send, turn: Hold, reply: Reply) -> None:
+            try:
+                await AsyncHandler(manager.outside, writer).run(self._after(sent, reply))
+            finally:
+                turn.release()
 
         async def perform(sent: Send) -> Answer:
             with inside(manager.outside):
                 response = await request(self._outgoing(sent))
             reply, unread = self._reply(response)
             if unread is not None:
-                atee(unread, Listener(unread, choice=self._context.choice), partial(ended, sent))
+                turn = handler.turn.hand_over()
+                atee(unread, self._listener(unread), partial(ended, sent, turn), turn.release)
             return Answer(response=response, reply=reply)
 
         handler = AsyncHandler(manager.outside, writer, perform)
         return await handler.run(send(self._prompt, self._context))
+
+    def _listener(self, response: Any) -> Listener:
+        return Listener(response, choice=self._context.choice)
 
     def _after(self, sent: Send, reply: Reply) -> Any:
         return answered(sent.prompt, self._context, sent.fitted, reply)

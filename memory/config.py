@@ -39,6 +39,7 @@ class Options(TypedDict, total=False):
     compaction: Mode
     ahead: float
     choice: int
+    turn_wait: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Settings:
             turns do not wait; small Kimi accounts allow one request at a time.
         ahead: The share of the limit from which a summary is written in the background.
         choice: Which choice of a reply goes on record where there are several, from 0.
+        turn_wait: Seconds that a turn of a conversation waits for the turn before.
     """
 
     budget: int | None = None
@@ -76,6 +78,7 @@ class Settings:
     compaction: Mode = "inline"
     ahead: float = 0.8
     choice: int = 0
+    turn_wait: float = 60.0
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -83,7 +86,8 @@ class Settings:
         Raises:
             ConfigError: One is of the wrong type or out of range; the message names it.
         """
-        _number("summary_deadline", self.summary_deadline)
+        for name in ("summary_deadline", "turn_wait"):
+            _number(name, getattr(self, name))
         for name in ("media_tokens", "reply_reserve", "choice"):
             _whole(name, getattr(self, name))
         _name("summarizer_model", self.summarizer_model)
@@ -167,9 +171,9 @@ def _file(path: str | os.PathLike[str] | None) -> dict[str, Any]:
 def _parsed(name: str, text: str) -> Any:
     if name in ("oversize", "notes_role", "summarizer_model", "compaction"):
         return text
-    shares = ("target", "notes", "ahead", "summary_deadline")
+    real = ("target", "notes", "ahead", "summary_deadline", "turn_wait")
     try:
-        return float(text) if name in shares else int(text)
+        return float(text) if name in real else int(text)
     except ValueError:
         msg = f"{PREFIX}{name.upper()}={text!r} is not a number"
         raise ConfigError(msg) from None

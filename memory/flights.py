@@ -1,30 +1,36 @@
-"""Who is summarising which conversation now, so that nobody pays for the same summary twice."""
+"""Who is at work on which conversation now: summarising it, or having a turn in it."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from memory.background import running_loop
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Sequence
 
-__all__ = ("Flight", "Flights")
+__all__ = ("Flight", "Flights", "Hold")
 
 
 class Flight:
-    """One conversation being summarised.
+    """Work on one conversation.
 
     Attributes:
         namespace: Where its records are kept.
         links: The chain hashes of the input.
         loop: The event loop it runs in; None in a thread.
         thread: The thread that claimed it.
+        task: The task that claimed it; None in a thread.
         landed: Done when it is over; waited for by threads and by tasks of any event loop.
     """
 
-    __slots__ = ("landed", "links", "loop", "namespace", "thread")
+    __slots__ = ("landed", "links", "loop", "namespace", "task", "thread")
 
     def __init__(
         self, namespace: str, links: Sequence[bytes], loop: AbstractEventLoop | None = None
@@ -33,11 +39,12 @@ class Flight:
         self.links = links
         self.loop = loop
         self.thread = threading.get_ident()
+        self.task = None if loop is None else asyncio.current_task(loop)
         self.landed: Future[None] = Future()
         self.landed.set_running_or_notify_cancel()  # whoever waits cannot cancel it
 
     def concerns(self, namespace: str, links: Sequence[bytes]) -> bool:
-        """Return whether another input may be served by the same summary.
+        """Return whether another input may be served by the same work.
 
         It may if the older half of the shorter one is the same: that is what is summarised.
         """
@@ -46,7 +53,7 @@ class Flight:
 
 
 class Flights:
-    """All conversations of this process that are being summarised; safe to share."""
+    """All conversations of this process that are being worked on; safe to share."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -75,3 +82,65 @@ class Flights:
                 return
             self._held.remove(flight)
         flight.landed.set_result(None)
+
+
+class Hold:
+    """What one run of a flow has claimed: one conversation at most.
+
+    Args:
+        flights: What anybody has claimed.
+    """
+
+    def __init__(self, flights: Flights) -> None:
+        self._flights = flights
+        self._mine: Flight | None = None
+
+    def take(self, namespace: str, links: Sequence[bytes], patience: float) -> bool:
+        """Claim a conversation, in a thread, and return whether that succeeded.
+
+        Whoever has it is waited for, `patience` seconds at most, unless that is this very thread.
+        """
+        end = time.monotonic() + patience
+        while (other := self._claim(namespace, links, None)) is not None:
+            left = end - time.monotonic()
+            if left <= 0 or other.thread == threading.get_ident():
+                return False
+            with suppress(TimeoutError):
+                other.landed.result(left)
+        return True
+
+    async def atake(self, namespace: str, links: Sequence[bytes], patience: float) -> bool:
+        """Claim a conversation, in a task, and return whether that succeeded; see `take`."""
+        end = time.monotonic() + patience
+        loop = running_loop()
+        while (other := self._claim(namespace, links, loop)) is not None:
+            left = end - time.monotonic()
+            # Event loops of other libraries cannot wait for threads and tasks.
+            if left <= 0 or loop is None or other.task is asyncio.current_task():
+                return False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await asyncio.wrap_future(other.landed)
+        return True
+
+    def release(self) -> None:
+        """Give up what was claimed, if anything was."""
+        flight, self._mine = self._mine, None
+        if flight is not None:
+            self._flights.release(flight)
+
+    def hand_over(self) -> Hold:
+        """Return what was claimed as something that outlasts the run of this flow."""
+        other = Hold(self._flights)
+        other._mine, self._mine = self._mine, None
+        return other
+
+    def _claim(
+        self, namespace: str, links: Sequence[bytes], loop: AbstractEventLoop | None
+    ) -> Flight | None:
+        """Claim a conversation; return the flight of whoever has it, or None when it is ours."""
+        flight, mine = self._flights.claim(namespace, links, loop)
+        if not mine:
+            return flight
+        self._mine = flight
+        return None

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memory.background import Background, running_loop
+from memory.background import Background
 from memory.drive import arun, run
 from memory.errors import SummaryError
-from memory.flights import Flight, Flights
+from memory.flights import Flights, Hold
 from memory.flow import (
     Append,
     Claim,
     Emit,
+    Enter,
     Extract,
     Find,
     Known,
@@ -31,7 +29,6 @@ from memory.flow import (
 from memory.summary import Draft
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Sequence
 
     from tenacity import RetryCallState
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
     from memory.summary import SummaryRequest
 
-__all__ = ("AsyncHandler", "Claims", "Handler", "Outside")
+__all__ = ("AsyncHandler", "Handler", "Outside")
 
 T = TypeVar("T")
 
@@ -50,6 +47,8 @@ ATTEMPTS = 2
 SHORTEST_ATTEMPT = 0.1
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 8.0
+WHOLE = (b"",)
+"""The chain hashes that stand for a conversation as a whole: all of its turns share them."""
 _NEVER = "the summariser was not asked"
 
 
@@ -62,6 +61,7 @@ class Outside:
         hooks: Who is told of events.
         count: Text -> tokens, for the offline summariser.
         flights: Who is summarising what.
+        turns: Who has a turn in which conversation.
         background: Where flows run that nobody waits for.
     """
 
@@ -69,6 +69,7 @@ class Outside:
     hooks: Sequence[Hook]
     count: Callable[[str], float]
     flights: Flights = field(default_factory=Flights)
+    turns: Flights = field(default_factory=Flights)
     background: Background = field(default_factory=Background)
 
     def perform(self, effect: Effect[Any]) -> Any:
@@ -106,7 +107,23 @@ class Outside:
         return Draft(text=text, author="extractive")
 
 
-class Handler:
+class _Holding:
+    """What one run of a flow may hold on to."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._claim = Hold(outside.flights)
+        self.turn = Hold(outside.turns)
+
+    def _wanted(self, effect: Claim | Enter) -> tuple[Hold, Sequence[bytes]]:
+        """Return what an effect asks to hold, and the chain hashes it stands for."""
+        return (self._claim, effect.links) if isinstance(effect, Claim) else (self.turn, WHOLE)
+
+    def _let_go(self) -> None:
+        self._claim.release()
+        self.turn.release()
+
+
+class Handler(_Holding):
     """Performs effects synchronously, for one run of a flow.
 
     Args:
@@ -124,14 +141,14 @@ class Handler:
         self._outside = outside
         self._summarizer = summarizer
         self._send = send
-        self._claims = Claims(outside.flights)
+        super().__init__(outside)
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end; what it had claimed is given up, however it ends."""
         try:
             return run(flow, self.perform)
         finally:
-            self._claims.release()
+            self._let_go()
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect and return the reply."""
@@ -140,24 +157,15 @@ class Handler:
                 return self._summarize(request, self._summarizer)
             case Send() if self._send is not None:
                 return self._send(effect)
-            case Claim():
-                return self._claim(effect)
+            case Claim() | Enter():
+                hold, links = self._wanted(effect)
+                return hold.take(effect.namespace, links, effect.patience)
             case Release():
-                return self._claims.release()
+                return self._claim.release()
             case Spawn(flow=flow):
                 beside = Handler(self._outside, self._summarizer)
                 return self._outside.background.thread(lambda: beside.run(flow))
         return self._outside.perform(_offline(effect))
-
-    def _claim(self, claim: Claim) -> bool:
-        end = time.monotonic() + claim.patience
-        while (other := self._claims.take(claim)) is not None:
-            left = end - time.monotonic()
-            if left <= 0 or other.thread == threading.get_ident():  # which waits for us
-                return False
-            with suppress(TimeoutError):
-                other.landed.result(left)
-        return True
 
     def _summarize(self, request: SummaryRequest, summarizer: Summarizer) -> Draft:
         from tenacity import Retrying  # noqa: PLC0415  # 26 ms that most calls never need
@@ -173,7 +181,7 @@ class Handler:
         raise SummaryError(_NEVER)
 
 
-class AsyncHandler:
+class AsyncHandler(_Holding):
     """Performs effects asynchronously; as `Handler` in all else."""
 
     def __init__(
@@ -185,14 +193,14 @@ class AsyncHandler:
         self._outside = outside
         self._summarizer = summarizer
         self._send = send
-        self._claims = Claims(outside.flights)
+        super().__init__(outside)
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end; what it had claimed is given up, however it ends."""
         try:
             return await arun(flow, self.perform)
         finally:
-            self._claims.release()
+            self._let_go()
 
     async def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect and return the reply."""
@@ -201,26 +209,15 @@ class AsyncHandler:
                 return await self._summarize(request, self._summarizer)
             case Send() if self._send is not None:
                 return await self._send(effect)
-            case Claim():
-                return await self._claim(effect)
+            case Claim() | Enter():
+                hold, links = self._wanted(effect)
+                return await hold.atake(effect.namespace, links, effect.patience)
             case Release():
-                return self._claims.release()
+                return self._claim.release()
             case Spawn(flow=flow):
                 beside = AsyncHandler(self._outside, self._summarizer)
                 return self._outside.background.task(beside.run(flow))
         return self._outside.perform(_offline(effect))
-
-    async def _claim(self, claim: Claim) -> bool:
-        end = time.monotonic() + claim.patience
-        loop = running_loop()
-        while (other := self._claims.take(claim, loop)) is not None:
-            left = end - time.monotonic()
-            if left <= 0 or loop is None:  # other libraries cannot wait for threads and tasks
-                return False
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await asyncio.wrap_future(other.landed)
-        return True
 
     async def _summarize(self, request: SummaryRequest, summarizer: AsyncSummarizer) -> Draft:
         from tenacity import AsyncRetrying  # noqa: PLC0415  # 26 ms that most calls never need
@@ -234,37 +231,6 @@ class AsyncHandler:
         except Exception as error:
             raise SummaryError(_failure(error)) from error
         raise SummaryError(_NEVER)
-
-
-class Claims:
-    """What one run of a flow has claimed: one conversation at most.
-
-    Args:
-        flights: What anybody has claimed.
-    """
-
-    def __init__(self, flights: Flights) -> None:
-        self._flights = flights
-        self._mine: Flight | None = None
-
-    def take(self, claim: Claim, loop: AbstractEventLoop | None = None) -> Flight | None:
-        """Claim a conversation; return the flight of whoever has it, or None when it is ours.
-
-        Args:
-            claim: What is claimed.
-            loop: The event loop it is for; None in a thread.
-        """
-        flight, mine = self._flights.claim(claim.namespace, claim.links, loop)
-        if not mine:
-            return flight
-        self._mine = flight
-        return None
-
-    def release(self) -> None:
-        """Give up what was claimed, if anything was."""
-        flight, self._mine = self._mine, None
-        if flight is not None:
-            self._flights.release(flight)
 
 
 def _offline(effect: Effect[Any]) -> Effect[Any]:

@@ -234,15 +234,15 @@ def _merge_items(items: list[Any], deltas: Sequence[Any]) -> None:
 
 
 def _tidy(message: Mapping[str, Any]) -> WireMessage:
-    """Return a message without the keys that only a stream needs."""
-    calls = message.get("tool_calls")
-    if not isinstance(calls, list):
-        return dict(message)
-    calls = [
-        {k: v for k, v in call.items() if k != "index"} if isinstance(call, Mapping) else call
-        for call in calls
-    ]
-    return {**message, "tool_calls": calls}
+    """Return a message without the keys that say nothing, or that only a stream needs."""
+    kept = {key: value for key, value in message.items() if value is not None}
+    calls = kept.get("tool_calls")
+    if isinstance(calls, list):
+        kept["tool_calls"] = [
+            {k: v for k, v in call.items() if k != "index"} if isinstance(call, Mapping) else call
+            for call in calls
+        ]
+    return kept
 
 
 def _detail(block: Mapping[str, Any], group: str, key: str) -> int:

@@ -8,7 +8,7 @@ The response's own types are derived from, so neither httpx nor httpx2 is import
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, finalize
 
 from memory.replies import Body, Chunks, Reply
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ("Listener", "atee", "is_readable", "tee")
 
 _kinds: WeakValueDictionary[type, type] = WeakValueDictionary()
+
+
+def _ignore() -> None:
+    return None
 
 
 class Listener:
@@ -81,10 +85,21 @@ def is_readable(response: Any) -> bool:
     return not (response.is_closed or response.is_stream_consumed)
 
 
-def tee(response: Any, listener: Listener, ended: Callable[[Reply], object]) -> None:
+def tee(
+    response: Any,
+    listener: Listener,
+    ended: Callable[[Reply], object],
+    dropped: Callable[[], object] = _ignore,
+) -> None:
     """Have `ended` called with the reply once a response is read, or is closed before.
 
     A streamed reply is complete before its reader has seen the end of it.
+
+    Args:
+        response: An HTTP response that was not read yet.
+        listener: Takes its bytes.
+        ended: Called once, with the reply or the beginning of one.
+        dropped: Called when nobody can read the response any more, in whatever thread notices.
     """
 
     def end(*, whole: bool) -> None:
@@ -110,10 +125,16 @@ def tee(response: Any, listener: Listener, ended: Callable[[Reply], object]) -> 
         end(whole=False)
 
     response.stream = _standing_for(source, {"__iter__": chunks, "close": close})
+    finalize(response.stream, dropped)
 
 
-def atee(response: Any, listener: Listener, ended: Callable[[Reply], Awaitable[object]]) -> None:
-    """Have `ended` awaited with the reply once a response is read, or is closed before."""
+def atee(
+    response: Any,
+    listener: Listener,
+    ended: Callable[[Reply], Awaitable[object]],
+    dropped: Callable[[], object] = _ignore,
+) -> None:
+    """Have `ended` awaited with the reply once a response is read, or is closed; see `tee`."""
 
     async def end(*, whole: bool) -> None:
         reply = listener.outcome(whole=whole)
@@ -138,6 +159,7 @@ def atee(response: Any, listener: Listener, ended: Callable[[Reply], Awaitable[o
         await end(whole=False)
 
     response.stream = _standing_for(source, {"__aiter__": chunks, "aclose": aclose})
+    finalize(response.stream, dropped)
 
 
 def _standing_for(source: Any, methods: dict[str, Any]) -> Any:

@@ -14,6 +14,7 @@ class Windows:
     def __init__(self) -> None:
         self._stated: dict[str, int] = {}
         self._guessed: dict[str, int] = {}
+        self._replies: dict[str, int] = {}
 
     def of(self, model: str) -> int | None:
         """Return the window that was learnt for `model`, or None."""
@@ -35,6 +36,14 @@ class Windows:
             return False
         (self._stated if stated else self._guessed)[model] = tokens
         return True
+
+    def reply(self, model: str) -> int | None:
+        """Return the room for a reply that is asked for while the window is a guess, or None."""
+        return self._replies.get(model) if self.is_guess(model) else None
+
+    def shorten(self, model: str, tokens: int) -> None:
+        """Have no more than so many tokens asked for, as long as the window is a guess."""
+        self._replies[model] = tokens
 
     def refute(self, model: str) -> None:
         """Forget a bound that turned out too low; what a server named stays."""

@@ -21,6 +21,8 @@ from memory.view import View, later_system
 
 __all__ = ("alone", "compact")
 
+PIECES = 4
+"""Into how many requests for summaries one compaction is split at most."""
 TASK = 640
 """Tokens of a request for a summary beside what it quotes: the instruction, and what counts may
 be wrong by."""
@@ -86,12 +88,17 @@ def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[
 
 
 def _within_window(prompt: Prompt, context: Context, state: State, todo: Plan) -> Plan:
-    """Return a plan for as much as the summariser can read; what is left is for another one."""
+    """Return a plan for as much as the summariser can read; what is left is for another one.
+
+    One that can read next to nothing is asked all the same: whoever stands in for it reads all.
+    """
     model = context.summarizer_model or prompt.model
     window = context.windows.of(model) or models.window(model)
     room = window - todo.cap - TASK - state.fixed - state.notes
-    place = 0
-    for tokens, _ in state.sized[: todo.cut]:
+    parts, place = state.sized[: todo.cut], 0
+    if room * PIECES < sum(tokens for tokens, _ in parts):
+        return todo
+    for tokens, _ in parts:
         room -= tokens
         if room < 0:
             break

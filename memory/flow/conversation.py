@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from memory import events
 from memory.errors import ConversationBusy, HistoryError
-from memory.flow.effects import Emit, Flow, Load, Log
+from memory.flow.effects import Emit, Enter, Flow, Load, Log
 from memory.flow.log import write
 from memory.flow.past import Past
 from memory.flow.resume import best, find
@@ -25,21 +25,29 @@ def past(key: LogKey) -> Flow[Past]:
     return Past.of((yield from Load(key=key).perform()))
 
 
-def join(prompt: Prompt) -> Flow[Prompt]:
+def join(prompt: Prompt, *, patience: float = 0.0) -> Flow[Prompt]:
     """Return a prompt with the conversation on record before what is new in it.
 
     The head of the caller counts, and without one the newest on record.
 
+    Args:
+        prompt: What the caller sent.
+        patience: Seconds to wait for the turn before.
+
     Raises:
         ConversationBusy: The conversation waits for tool results, and these are not.
+        HistoryError: These are tool results, and it waits for none.
     """
     if prompt.log is None or prompt.conversation is None:
         return prompt
+    if prompt.record:
+        yield from Enter(namespace=prompt.namespace, patience=patience).perform()
     known = yield from past(prompt.log)
     head, before, shared = _aligned(known, tuple(prompt.messages))
     given = tuple(prompt.messages[len(head) :])
     new = given[shared:]
     _check_answered(known, new, prompt.conversation)
+    _check_asked(known, new)
     if not shared and known.messages and len(given) > 1 and role_of(given[0]) != "tool":
         event = events.Unaligned(
             namespace=prompt.namespace, conversation=prompt.conversation, messages=len(given)
@@ -47,9 +55,9 @@ def join(prompt: Prompt) -> Flow[Prompt]:
         yield from Emit(event=event).perform()
     joined = Joined(
         conversation=prompt.conversation,
-        new=new,
+        new=tuple(map(clone, new)),  # the caller may change theirs before the reply is there
         start=len(before),
-        head=head if head and head != known.head else None,
+        head=tuple(map(clone, head)) if head and head != known.head else None,
         turns=known.turns,
     )
     whole = [*(head or known.head), *before, *new]
@@ -72,8 +80,8 @@ def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
     said = _said(joined.new, reply.message)
     turn = Turn(
         start=joined.start,
-        messages=tuple(clone(message) for message in said),
-        head=None if joined.head is None else tuple(clone(message) for message in joined.head),
+        messages=tuple(map(clone, said)),
+        head=joined.head,
         complete=reply.complete,
         replied=reply.message is not None,
         usage=reply.usage,
@@ -152,14 +160,14 @@ def add(key: LogKey, messages: Sequence[WireMessage], *, conversation: str) -> F
         ConflictError: Others kept writing.
     """
     start = head_length(messages)
-    head, rest = messages[:start], tuple(clone(message) for message in messages[start:])
-    new = tuple(clone(message) for message in head) or None
+    head, rest = messages[:start], tuple(map(clone, messages[start:]))
+    new = tuple(map(clone, head)) or None
 
     def turn(log: Log) -> list[Turn]:
         now = Past.of(log)
         if rest:
             _check_answered(now, rest, conversation)
-            _check_asked(now, rest)
+        _check_asked(now, rest)
         return [Turn(start=len(now.ending), messages=rest, head=new)]
 
     before = yield from write(key, turn)
@@ -173,7 +181,7 @@ def _check_answered(known: Past, new: Sequence[WireMessage], conversation: str) 
 
 
 def _check_asked(known: Past, new: Sequence[WireMessage]) -> None:
-    if role_of(new[0]) == "tool" and not known.unanswered:
+    if new and role_of(new[0]) == "tool" and not known.unanswered:
         msg = "a tool result has to follow the call that it answers: add the call first"
         raise HistoryError(msg, index=0)
 

@@ -22,6 +22,7 @@ __all__ = (
     "Claim",
     "Effect",
     "Emit",
+    "Enter",
     "Extract",
     "Find",
     "Flow",
@@ -141,6 +142,22 @@ class Claim(Effect[bool]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release(Effect[None]):
     """Give up what was claimed; a handler that is closed does so by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enter(Effect[bool]):
+    """Ask to be the only turn of a conversation; the reply is whether that is so.
+
+    The turn before is waited for, `patience` seconds at most, to the end of its reply; then the
+    version of the log has to decide. The turn ends with the flow, or with the stream of its reply.
+
+    Attributes:
+        namespace: Where the conversation is kept.
+        patience: Seconds to wait.
+    """
+
+    namespace: str
+    patience: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

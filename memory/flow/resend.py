@@ -27,28 +27,28 @@ STEP = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """What to send in place of what was refused.
+    """What to send, or to send in place of what was refused.
 
     Attributes:
-        change: What is different.
+        change: What is different; None the first time.
         fitted: The messages.
         tokens: What they cost.
         completion: `max_completion_tokens` in place of the caller's; None for the caller's.
     """
 
-    change: events.Change
+    change: events.Change | None = None
     fitted: Fitted
-    tokens: int
+    tokens: int = 0
     completion: int | None = None
 
 
-def learn(prompt: Prompt, context: Context, fitted: Fitted, overflow: Overflow) -> Flow[int]:
+def learn(prompt: Prompt, context: Context, remedy: Remedy, overflow: Overflow) -> Flow[int]:
     """Learn the window that a refusal tells of, and return what the prompt costs by it.
 
-    A refusal without a number still says that the window is smaller than the prompt.
+    A refusal without a number still says that the window is smaller than what was asked for.
     """
-    counted = _tokens(prompt, context, fitted)
-    completion = prompt.completion or 0
+    counted = _tokens(prompt, context, remedy.fitted)
+    completion = remedy.completion or prompt.completion or 0
     tokens = max(counted, (overflow.requested or 0) - completion)
     known = context.windows.of(prompt.model) or models.window(prompt.model)
     stated = overflow.window is not None
@@ -75,41 +75,47 @@ def reply_room(
         tokens: What that costs; None to count it where that matters.
     """
     window, asked = context.windows.of(prompt.model), prompt.completion
-    if window is None or asked is None or (tokens or fitted.tokens) + asked <= window:
+    if window is None or asked is None:
+        return None
+    most = context.windows.reply(prompt.model)
+    if most is not None and asked > most:
+        return most
+    if (tokens or fitted.tokens) + asked <= window:
         return None
     cost = _tokens(prompt, context, fitted) if tokens is None else tokens
     room = window - cost - int(window * SLACK)
     return room if cost + asked > window and min(LEAST_REPLY, asked) <= room < asked else None
 
 
-def lower(prompt: Prompt, context: Context, fitted: Fitted, tokens: int) -> Remedy | None:
+def lower(prompt: Prompt, context: Context, refused: Remedy, tokens: int) -> Remedy | None:
     """Return the same with less room for the reply, where the prompt alone fits the window."""
-    room = reply_room(prompt, context, fitted, tokens)
-    if room is None and prompt.completion and context.windows.is_guess(prompt.model):
-        room = min(prompt.completion // 2, SHORT_REPLY)
-    if not room:
+    asked = refused.completion or prompt.completion
+    if asked and context.windows.is_guess(prompt.model) and asked > SHORT_REPLY:
+        context.windows.shorten(prompt.model, SHORT_REPLY)
+    room = reply_room(prompt, context, refused.fitted, tokens)
+    if room is None or room == refused.completion:
         return None
-    return Remedy(change="completion", fitted=fitted, tokens=tokens, completion=room)
+    return replace(refused, change="completion", tokens=tokens, completion=room)
 
 
-def shrink(prompt: Prompt, context: Context, refused: Fitted, tokens: int) -> Flow[Remedy | None]:
+def shrink(prompt: Prompt, context: Context, refused: Remedy, tokens: int) -> Flow[Remedy | None]:
     """Compact until the prompt is well below what was refused; None where that is impossible.
 
     Raises:
         BudgetError: What may not be dropped is larger than the window leaves room for.
     """
-    counted = _tokens(prompt, context, refused)
+    counted = _tokens(prompt, context, refused.fitted)
     # The server may count more than we do: what it counts has to fit, so ours has to be smaller.
     most = int(min(context.limit(prompt) * counted / max(tokens, counted), STEP * counted))
     tight = replace(context, policy=replace(context.policy, budget=max(1, most)))
     fitted = yield from fit_or_pass(prompt, tight)
-    if list(fitted.messages) == list(refused.messages):
+    if list(fitted.messages) == list(refused.fitted.messages):
         return None
     room = reply_room(prompt, context, fitted)
     return Remedy(change="compaction", fitted=fitted, tokens=fitted.tokens, completion=room)
 
 
-def shed_media(prompt: Prompt, context: Context, refused: Fitted) -> Flow[Remedy | None]:
+def shed_media(prompt: Prompt, context: Context, refused: Remedy) -> Flow[Remedy | None]:
     """Compact what holds images and may be dropped; None where nothing does."""
     state = yield from resume(prompt, context, prompt.thread())
     if _last_media(state) is None:
@@ -122,7 +128,7 @@ def shed_media(prompt: Prompt, context: Context, refused: Fitted) -> Flow[Remedy
     state = yield from alone(
         prompt, context, state, smaller, done=lambda now: _last_media(now) is None
     )
-    if list(state.messages) == list(refused.messages):
+    if list(state.messages) == list(refused.fitted.messages):
         return None
     return Remedy(change="media", fitted=fitted_by(prompt, state), tokens=state.counts.total)
 

@@ -94,6 +94,7 @@ class Context:
         ahead: The share of the trigger from which a summary is written ahead, after a reply;
             None for never.
         choice: Which choice of a reply is the one that counts.
+        patience: Seconds to wait for the turn before in a conversation.
         stands_in: Whether the offline summariser stands in for one that fails.
     """
 
@@ -105,6 +106,7 @@ class Context:
     windows: Windows = field(default_factory=Windows)
     ahead: float | None = None
     choice: int = 0
+    patience: float = 60.0
     stands_in: bool = True
 
     def limit(self, prompt: Prompt) -> int:

@@ -28,22 +28,23 @@ def send(prompt: Prompt, context: Context) -> Flow[Any]:
     Raises:
         BudgetError: What may not be dropped exceeds the limit, under `oversize="raise"`.
         ConversationBusy: The conversation waits for tool results, and these are not.
+        HistoryError: These are tool results, and the conversation waits for none.
         StoreError: The conversation cannot be read.
     """
     given = prompt.messages
     if prompt.log is not None:
-        prompt = yield from join(prompt)
+        prompt = yield from join(prompt, patience=context.patience)
     fitted = yield from fit_or_pass(prompt, context)
-    completion = reply_room(prompt, context, fitted)
     if fitted.messages is not given and not fitted.changed:
         fitted = replace(fitted, changed=True)
+    first = Remedy(fitted=fitted, completion=reply_room(prompt, context, fitted))
     try:
-        answer = yield from Send(prompt=prompt, fitted=fitted, completion=completion).perform()
+        answer = yield from _sent(prompt, first)
     except Exception as error:  # noqa: BLE001  # raised again below, unless there is a remedy
         refused = error
     else:
         return (yield from _taken(prompt, context, fitted, answer))
-    remedy, answer = yield from _again(prompt, context, fitted, refused)
+    remedy, answer = yield from _again(prompt, context, first, refused)
     return (yield from _taken(prompt, context, remedy.fitted, answer))
 
 
@@ -82,23 +83,22 @@ def _taken(prompt: Prompt, context: Context, fitted: Fitted, answer: Answer) -> 
 
 
 def _again(
-    prompt: Prompt, context: Context, fitted: Fitted, refused: Exception
+    prompt: Prompt, context: Context, first: Remedy, refused: Exception
 ) -> Flow[tuple[Remedy, Answer]]:
     """Send what was refused once more for each remedy there is; raise the refusal if none helps."""
     if body_too_large(refused):
-        remedy = yield from _tried(prompt, shed_media(prompt, context, fitted), refused)
-        return remedy, (yield from _resend(prompt, remedy))
-    overflow = _overflow(refused)
-    tokens = yield from learn(prompt, context, fitted, overflow)
-    lowered = lower(prompt, context, fitted, tokens)
+        remedy = yield from _tried(prompt, shed_media(prompt, context, first), refused)
+        return remedy, (yield from _sent(prompt, remedy))
+    tokens = yield from learn(prompt, context, first, _overflow(refused))
+    lowered = lower(prompt, context, first, tokens)
     if lowered is not None:
         try:
-            return lowered, (yield from _resend(prompt, lowered))
+            return lowered, (yield from _sent(prompt, lowered))
         except Exception as error:  # noqa: BLE001  # raised below, unless there is a remedy
             refused = error
-        tokens = yield from learn(prompt, context, fitted, _overflow(refused))
-    remedy = yield from _tried(prompt, shrink(prompt, context, fitted, tokens), refused)
-    return remedy, (yield from _resend(prompt, remedy))
+        tokens = yield from learn(prompt, context, lowered, _overflow(refused))
+    remedy = yield from _tried(prompt, shrink(prompt, context, first, tokens), refused)
+    return remedy, (yield from _sent(prompt, remedy))
 
 
 def _overflow(refused: Exception) -> Overflow:
@@ -108,11 +108,15 @@ def _overflow(refused: Exception) -> Overflow:
     return overflow
 
 
-def _resend(prompt: Prompt, remedy: Remedy) -> Flow[Answer]:
-    event = events.Resent(namespace=prompt.namespace, change=remedy.change, tokens=remedy.tokens)
-    yield from Emit(event=event).perform()
-    sent = replace(remedy.fitted, changed=True)
-    return (yield from Send(prompt=prompt, fitted=sent, completion=remedy.completion).perform())
+def _sent(prompt: Prompt, remedy: Remedy) -> Flow[Answer]:
+    fitted = remedy.fitted
+    if remedy.change is not None:
+        event = events.Resent(
+            namespace=prompt.namespace, change=remedy.change, tokens=remedy.tokens
+        )
+        yield from Emit(event=event).perform()
+        fitted = replace(fitted, changed=True)
+    return (yield from Send(prompt=prompt, fitted=fitted, completion=remedy.completion).perform())
 
 
 def _tried(prompt: Prompt, remedy: Flow[Remedy | None], refused: Exception) -> Flow[Remedy]:

@@ -97,6 +97,7 @@ class Manager:
             deadline=self.settings.summary_deadline,
             ahead=self.settings.ahead if self.settings.compaction == "background" else None,
             choice=self.settings.choice,
+            patience=self.settings.turn_wait,
         )
 
     @property
