@@ -23,11 +23,11 @@ from time import thread_time
 from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
-import httpx2
 from openai import OpenAI
 
 from benchmarks._report import Check, Report, Row
 from benchmarks._synthetic import TOOLS, Message, Writer
+from benchmarks._trial import HTTP
 from memory import models
 from memory.client import wrap
 from memory.events import Counted, Event
@@ -83,14 +83,14 @@ class Instant:
 
     def client(self, kind: type[C]) -> C:
         """Return a client of this server."""
-        transport = httpx2.MockTransport(self._answer)
+        transport = HTTP.MockTransport(self._answer)
         return kind(
             api_key="sk-test",
             base_url="http://instant/v1",
-            http_client=httpx2.Client(transport=transport),
+            http_client=HTTP.Client(transport=transport),
         )
 
-    def _answer(self, _request: httpx2.Request) -> httpx2.Response:
+    def _answer(self, _request: Any) -> Any:
         usage = {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self._completion,
@@ -109,7 +109,7 @@ class Instant:
             "choices": [choice],
             "usage": usage,
         }
-        return httpx2.Response(200, json=whole)
+        return HTTP.Response(200, json=whole)
 
 
 @dataclass(slots=True)

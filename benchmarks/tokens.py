@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Unpack
 from unittest.mock import patch
 
-import httpx2
 from openai import OpenAI
 
 from benchmarks._errors import AT, Prediction, checks, compaction_rows, error_rows, table
 from benchmarks._report import Report, Row
+from benchmarks._trial import HTTP
 from benchmarks.fit_estimator import Chunk
 from memory.client import manager_of, wrap
 from memory.events import Compacted, Event
@@ -143,7 +143,7 @@ class Server:
         self.client = OpenAI(
             api_key="sk-test",
             base_url="http://fake/v1",
-            http_client=httpx2.Client(transport=self._fake.httpx2_transport()),
+            http_client=HTTP.Client(transport=getattr(self._fake, f"{HTTP.__name__}_transport")()),
             max_retries=0,
         )
 

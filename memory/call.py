@@ -21,7 +21,7 @@ from memory.tee import Listener, atee, is_readable, tee
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from memory.bodies import Body
+    from memory.bodies import Body, ChatBody, ResponsesBody
     from memory.flights import Hold
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
 
@@ -61,11 +61,7 @@ class Call:
         chosen = manager.effective()
         if chosen.get("off"):
             return None
-        try:
-            body = kind.read(options)
-        except SkippedError as reason:
-            manager.once(str(reason))
-            return None
+        body = _read(kind, manager, options)
         if body is None:
             return None
         if chosen.get("conversation") is not None and not body.converses:
@@ -159,6 +155,17 @@ class Call:
                 Failed(namespace=self._manager.namespace, error=type(error).__name__)
             )
             return None, None
+
+
+def _read(kind: type[ChatBody | ResponsesBody], manager: Manager, options: Any) -> Body | None:
+    """Return the body of a request, or None where it is to go out as it is."""
+    try:
+        return kind.read(options)
+    except SkippedError as reason:
+        manager.once(str(reason))
+    except Exception as error:  # noqa: BLE001  # what is odd there, the server has to refuse
+        manager.emit(Failed(namespace=manager.namespace, error=type(error).__name__))
+    return None
 
 
 def _http(response: Any) -> Any:

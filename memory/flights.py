@@ -18,30 +18,41 @@ if TYPE_CHECKING:
 __all__ = ("Flight", "Flights", "Hold")
 
 
+GLANCE = 0.5
+"""Seconds after which whoever waits looks whether anybody is still at work."""
+
+
 class Flight:
     """Work on one conversation.
 
     Attributes:
         namespace: Where its records are kept.
         links: The chain hashes of the input.
-        loop: The event loop it runs in; None in a thread.
         thread: The thread that claimed it.
         task: The task that claimed it; None in a thread.
         landed: Done when it is over; waited for by threads and by tasks of any event loop.
     """
 
-    __slots__ = ("landed", "links", "loop", "namespace", "task", "thread")
+    __slots__ = ("landed", "links", "namespace", "task", "thread")
 
     def __init__(
         self, namespace: str, links: Sequence[bytes], loop: AbstractEventLoop | None = None
     ) -> None:
         self.namespace = namespace
         self.links = links
-        self.loop = loop
-        self.thread = threading.get_ident()
+        self.thread = threading.current_thread()
         self.task = None if loop is None else asyncio.current_task(loop)
         self.landed: Future[None] = Future()
         self.landed.set_running_or_notify_cancel()  # whoever waits cannot cancel it
+
+    @property
+    def lost(self) -> bool:
+        """Whether the task that claimed it is gone, so that nobody else may ever end it.
+
+        A thread that is gone may have left a stream for others to read.
+        """
+        task = self.task
+        return task is not None and (task.done() or task.get_loop().is_closed())
 
     def concerns(self, namespace: str, links: Sequence[bytes]) -> bool:
         """Return whether another input may be served by the same work.
@@ -56,7 +67,7 @@ class Flights:
     """All conversations of this process that are being worked on; safe to share."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may release within anything that allocates
         self._held: list[Flight] = []
 
     def claim(
@@ -64,12 +75,10 @@ class Flights:
     ) -> tuple[Flight, bool]:
         """Return a new flight and True, or that of whoever came first and False."""
         with self._lock:
-            lost = [one for one in self._held if one.loop is not None and one.loop.is_closed()]
-        for flight in lost:  # nobody will ever end it
-            self.release(flight)
-        with self._lock:
-            for flight in self._held:
-                if flight.concerns(namespace, links):
+            for flight in [*self._held]:
+                if flight.lost:
+                    self.release(flight)
+                elif flight.concerns(namespace, links):
                     return flight, False
             mine = Flight(namespace, links, loop)
             self._held.append(mine)
@@ -103,10 +112,10 @@ class Hold:
         end = time.monotonic() + patience
         while (other := self._claim(namespace, links, None)) is not None:
             left = end - time.monotonic()
-            if left <= 0 or other.thread == threading.get_ident():
+            if left <= 0 or other.thread is threading.current_thread():
                 return False
             with suppress(TimeoutError):
-                other.landed.result(left)
+                other.landed.result(min(left, GLANCE))
         return True
 
     async def atake(self, namespace: str, links: Sequence[bytes], patience: float) -> bool:
@@ -119,7 +128,7 @@ class Hold:
             if left <= 0 or loop is None or other.task is asyncio.current_task():
                 return False
             with suppress(TimeoutError):
-                async with asyncio.timeout(left):
+                async with asyncio.timeout(min(left, GLANCE)):
                     await asyncio.wrap_future(other.landed)
         return True
 

@@ -38,13 +38,13 @@ class Items:
         messages: The messages; the instructions, which are no item, come first.
         tools: The tool declarations as a chat completion has them.
         made_of: The items each message was made of, by its `id()`.
-        results: The items that are results, by the id of their call.
+        given: The items; messages that are results have their place in it as `index`.
     """
 
     messages: list[WireMessage]
     tools: tuple[WireMessage, ...]
     made_of: Mapping[int, Sequence[Item]]
-    results: Mapping[object, Item]
+    given: Sequence[Item]
 
     @classmethod
     def of(
@@ -63,12 +63,13 @@ class Items:
         groups: list[tuple[WireMessage, Sequence[Item]]] = []
         if isinstance(instructions, str) and instructions:
             groups.append(({"role": "system", "content": instructions}, ()))
-        groups += [(_message(group), group) for group in _grouped(items)]
+        for place, group in _grouped(items):
+            groups.append((_message(group, place), group))
         return cls(
             messages=[message for message, _ in groups],
             tools=tuple(map(_tool, tools if isinstance(tools, (list, tuple)) else ())),
             made_of={id(message): group for message, group in groups},
-            results={item.get("call_id"): item for item in items if _kind(item) in _RESULTS},
+            given=items,
         )
 
     def back(self, messages: Sequence[WireMessage]) -> list[Item]:
@@ -84,31 +85,41 @@ class Items:
         if id(message) in self.made_of:
             return []  # the instructions
         if message.get("role") == "tool":
-            return [{**self.results[message.get("tool_call_id")], "output": content}]
+            return [{**self.given[message["index"]], "output": content}]
         return [{"role": message.get("role"), "content": content}]
 
 
-def _grouped(items: Sequence[Item]) -> list[list[Item]]:
-    """Return the runs of items that are one message each.
+def _grouped(items: Sequence[Item]) -> list[tuple[int, list[Item]]]:
+    """Return the runs of items that are one message each, with the places where they begin.
 
     What a model says in one go is one message: thoughts, texts and calls. Whatever stands between
     a call and its result belongs to what precedes it, so that the two are never parted.
     """
-    answered = {
-        item.get("call_id"): place for place, item in enumerate(items) if _kind(item) in _RESULTS
-    }
-    groups: list[list[Item]] = []
+    answers = _answers(items)
+    groups: list[tuple[int, list[Item]]] = []
     speaking, end = False, -1  # whether the model is, and where its calls are all answered
     for place, item in enumerate(items):
         said, result = _is_said(item), _kind(item) in _RESULTS
         if groups and ((said and speaking) or (place < end and not result)):
-            groups[-1].append(item)
+            groups[-1][1].append(item)
         else:
-            groups.append([item])
+            groups.append((place, [item]))
             speaking = said
-        if _kind(item) in _CALLS:
-            end = max(end, answered.get(item.get("call_id"), -1))
+        end = max(end, answers.get(place, -1))
     return groups
+
+
+def _answers(items: Sequence[Item]) -> dict[int, int]:
+    """Return where each call is answered, by its place; ids may come again later on."""
+    found: dict[int, int] = {}
+    following: dict[object, int] = {}
+    for place in range(len(items) - 1, -1, -1):
+        kind, call = _kind(items[place]), items[place].get("call_id")
+        if kind in _RESULTS:
+            following[call] = place
+        elif kind in _CALLS and call in following:
+            found[place] = following.pop(call)
+    return found
 
 
 def _is_said(item: Item) -> bool:
@@ -128,17 +139,31 @@ def _kind(item: Item) -> str:
     raise SkippedError(UNKNOWN.format(kind=kind))
 
 
-def _message(group: Sequence[Item]) -> WireMessage:
+def _message(group: Sequence[Item], place: int) -> WireMessage:
     first = group[0]
     contents = [_content(item.get("content")) for item in group if _kind(item) == "message"]
     if _kind(first) in _RESULTS:
         content = _joined([_content(first.get("output")), *contents])
-        return {"role": "tool", "tool_call_id": first.get("call_id"), "content": content}
+        call = first.get("call_id")
+        # `index` is a key of streams, so it is no part of what identifies a message.
+        return {"role": "tool", "tool_call_id": call, "content": content, "index": place}
     if not _is_said(first):
         return {"role": first.get("role"), "content": _joined(contents)}
     message: dict[str, Any] = {"role": "assistant", "content": _joined(contents)}
-    calls = [_call(item) for item in group if _kind(item) in _CALLS]
-    return {**message, "tool_calls": calls} if calls else message
+    if calls := [_call(item) for item in group if _kind(item) in _CALLS]:
+        message["tool_calls"] = calls
+    if thoughts := "".join(_thought(item) for item in group if _kind(item) == "reasoning"):
+        message["reasoning_content"] = thoughts
+    return message
+
+
+def _thought(item: Item) -> str:
+    """Return the text of a thought; one that is sealed counts as long as its seal."""
+    for key in ("content", "summary"):
+        parts = item.get(key)
+        if isinstance(parts, (list, tuple)) and parts:
+            return "".join(str(p.get("text") or "") for p in parts if isinstance(p, Mapping))
+    return str(item.get("encrypted_content") or "")
 
 
 def _joined(contents: Sequence[Any]) -> Any:

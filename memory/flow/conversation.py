@@ -125,15 +125,21 @@ def _placed(turn: Turn, turns: int, log: Log) -> list[Turn]:
     now = Past.of(log)
     if now.turns <= turns:
         return [turn] if now.turns == turns else []
-    answers = bool(turn.messages) and role_of(turn.messages[0]) == "tool"
+    said = tuple(m for m in turn.messages if not _is_answered(m, now))
+    answers = bool(said) and role_of(said[0]) == "tool"
     if not now.unanswered or answers:
-        return [replace(turn, start=len(now.ending))]
-    said = turn.messages
+        return [replace(turn, start=len(now.ending), messages=said)]
     if turn.replied and (tool_calls(said[-1]) or not turn.complete):
         said = said[:-1]  # nobody could answer its calls there
     rest = now.messages[now.question :]
     moved = replace(turn, start=now.question, messages=(*said, *rest), complete=True, replied=True)
     return [moved]
+
+
+def _is_answered(message: WireMessage, now: Past) -> bool:
+    """Return whether a message is the result of a call that somebody else has answered."""
+    waits = now.unanswered
+    return role_of(message) == "tool" and str(message.get("tool_call_id")) not in waits
 
 
 def standing(prompt: Prompt, context: Context) -> Flow[Sequence[WireMessage]]:

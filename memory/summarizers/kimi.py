@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from memory.errors import SummaryError
+from memory.errors import ConfigError, SummaryError
 from memory.summary import Draft, request_body
 
 if TYPE_CHECKING:
@@ -33,10 +33,14 @@ class KimiSummarizer:
     The client lends its credentials and base URL; retries and time limit are this library's own.
 
     Args:
-        client: The client to ask with, never a wrapped one.
+        client: The client to ask with, not a wrapped one.
+
+    Raises:
+        ConfigError: The client has a memory, which would summarise its own requests.
     """
 
     def __init__(self, client: OpenAI) -> None:
+        _check_plain(client)
         self._client = client
 
     def summarize(self, request: SummaryRequest) -> Draft:
@@ -64,6 +68,7 @@ class AsyncKimiSummarizer:
     """Asks for summaries with an `openai.AsyncOpenAI` client; as `KimiSummarizer` in all else."""
 
     def __init__(self, client: AsyncOpenAI) -> None:
+        _check_plain(client)
         self._client = client
 
     async def summarize(self, request: SummaryRequest) -> Draft:
@@ -85,6 +90,12 @@ class AsyncKimiSummarizer:
         except OpenAIError as error:
             raise _summary_error(error) from error
         return _draft(answer, request)
+
+
+def _check_plain(client: object) -> None:
+    if getattr(client, "_kimi_memory", None) is not None:
+        msg = "a summariser needs a client without a memory: memory.client.unwrap(client)"
+        raise ConfigError(msg)
 
 
 def _draft(answer: ChatCompletion, request: SummaryRequest) -> Draft:

@@ -118,8 +118,11 @@ def _request(request: Any, body: bytes) -> Request:
 
 
 def _response(library: Any, response: Response, stream: Any) -> Any:
-    content = response.body if isinstance(response.body, bytes) else stream
-    return library.Response(response.status, headers=dict(response.headers), content=content)
+    """Return a response that is still to be read, as one from a socket is."""
+    headers = dict(response.headers)
+    if isinstance(response.body, bytes):
+        headers["Content-Length"] = str(len(response.body))
+    return library.Response(response.status, headers=headers, content=stream)
 
 
 def _patience(request: Any) -> float:
