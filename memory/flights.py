@@ -47,12 +47,15 @@ class Flight:
 
     @property
     def lost(self) -> bool:
-        """Whether the task that claimed it is gone, so that nobody else may ever end it.
+        """Whether the task that claimed it broke off, so that nobody else may ever end it.
 
-        A thread that is gone may have left a stream for others to read.
+        One that came to its end, like a thread, may have left a stream for others to read.
         """
         task = self.task
-        return task is not None and (task.done() or task.get_loop().is_closed())
+        if task is None:
+            return False
+        broken = task.done() and (task.cancelled() or task.exception() is not None)
+        return broken or task.get_loop().is_closed()
 
     def concerns(self, namespace: str, links: Sequence[bytes]) -> bool:
         """Return whether another input may be served by the same work.

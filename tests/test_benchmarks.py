@@ -8,7 +8,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kimi_clients import httpx_library
 
 from benchmarks import overhead, tokens
 from benchmarks._errors import Prediction, checks, error_rows
