@@ -43,3 +43,10 @@ def openai(session: nox.Session, leg: str) -> None:
     project = f"{PYPROJECT.parent}[cli,exact]"
     install(session, "--editable", project, "--group", f"{PYPROJECT}:dev", LEGS[leg])
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def integrations(session: nox.Session) -> None:
+    """Run the tests of every library that takes a client, each in an environment of its own."""
+    install(session, "--editable", f"{PYPROJECT.parent}[cli]")
+    session.run("python", "-m", "benchmarks.integrations", *session.posargs)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import requires
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, NamedTuple
 
 import openai
@@ -160,16 +162,18 @@ def measure_oldest() -> list[Row]:
     if uv is None:
         print("the oldest SDK takes uv, which is not installed", file=sys.stderr)
         return []
-    apart = ["--isolated", "--no-project", "--no-config", "--python", sys.executable]
+    apart = ["--isolated", "--no-project", "--python", sys.executable]
     package = ["--with", f"openai=={oldest()}", "--with-editable", f"{ROOT}[exact]"]
     module = ["python", "-m", "benchmarks.dropin", "--leg-only", "--json"]
-    done = subprocess.run(  # noqa: S603  # uv, and arguments of our own
-        [uv, "run", "--quiet", *apart, *package, *module],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with TemporaryDirectory() as elsewhere:  # where the constraints of the project do not hold
+        done = subprocess.run(  # noqa: S603  # uv, and arguments of our own
+            [uv, "run", "--quiet", *apart, *package, *module],
+            cwd=elsewhere,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     sys.stderr.write(done.stderr)
     if not done.stdout.startswith("{"):
         return []

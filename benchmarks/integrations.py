@@ -25,7 +25,7 @@ from benchmarks._report import Check, Report, Row
 __all__ = ("main", "measure")
 
 ROOT: Final = Path(__file__).parents[1]
-TESTS: Final = Path("tests", "integrations")
+TESTS: Final = ROOT / "tests" / "integrations"
 LIBRARIES: Final[Mapping[str, str]] = {
     "langchain": "langchain-openai",
     "openai-agents": "openai-agents",
@@ -40,14 +40,18 @@ LIBRARY: Final = "INTEGRATIONS_LIBRARY"
 
 
 def command(library: str) -> list[str]:
-    """Return the command that runs the tests of a library."""
+    """Return the command that runs the tests of a library, to be run outside of the project.
+
+    There the constraints of the project do not hold, and what a machine says about its package
+    indexes does.
+    """
     name = library.replace("-", "_")
     return [
-        *("uv", "run", "--quiet", "--isolated", "--no-project", "--no-config"),
-        *("--python", sys.executable),
+        *("uv", "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable),
         *("--with-requirements", str(TESTS / "requirements" / f"{library}.txt")),
-        *("--with-editable", "."),
-        *("python", "-m", "pytest", "--quiet", str(TESTS / f"test_{name}.py")),
+        *("--with-editable", str(ROOT)),
+        *("python", "-m", "pytest", "--quiet", "--config-file", str(ROOT / "pyproject.toml")),
+        str(TESTS / f"test_{name}.py"),
     ]
 
 
@@ -59,7 +63,7 @@ def measure(library: str) -> Row:
         file = Path(folder, "report.json")
         done = subprocess.run(  # noqa: S603  # uv, with names of our own
             command(library),
-            cwd=ROOT,
+            cwd=folder,
             env=environ | {REPORT: str(file), LIBRARY: LIBRARIES[library]},
             stdout=sys.stderr,
             check=False,

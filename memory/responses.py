@@ -38,13 +38,13 @@ class Items:
         messages: The messages; the instructions, which are no item, come first.
         tools: The tool declarations as a chat completion has them.
         made_of: The items each message was made of, by its `id()`.
-        given: The items; messages that are results have their place in it as `index`.
+        places: The same by the place of the first item, which results have as their `index`.
     """
 
     messages: list[WireMessage]
     tools: tuple[WireMessage, ...]
     made_of: Mapping[int, Sequence[Item]]
-    given: Sequence[Item]
+    places: Mapping[int, Sequence[Item]]
 
     @classmethod
     def of(
@@ -63,13 +63,13 @@ class Items:
         groups: list[tuple[WireMessage, Sequence[Item]]] = []
         if isinstance(instructions, str) and instructions:
             groups.append(({"role": "system", "content": instructions}, ()))
-        for place, group in _grouped(items):
-            groups.append((_message(group, place), group))
+        grouped = _grouped(items)
+        groups += [(_message(group, place), group) for place, group in grouped]
         return cls(
             messages=[message for message, _ in groups],
             tools=tuple(map(_tool, tools if isinstance(tools, (list, tuple)) else ())),
             made_of={id(message): group for message, group in groups},
-            given=items,
+            places=dict(grouped),
         )
 
     def back(self, messages: Sequence[WireMessage]) -> list[Item]:
@@ -85,7 +85,8 @@ class Items:
         if id(message) in self.made_of:
             return []  # the instructions
         if message.get("role") == "tool":
-            return [{**self.given[message["index"]], "output": content}]
+            result, *others = self.places[message["index"]]
+            return [{**result, "output": content}, *others]
         return [{"role": message.get("role"), "content": content}]
 
 
