@@ -86,7 +86,9 @@ def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
         replied=reply.message is not None,
         usage=reply.usage,
     )
-    yield from write(prompt.log, lambda log: _placed(turn, joined.turns, log))
+    before = yield from write(prompt.log, lambda log: _placed(turn, joined.turns, log))
+    if Past.of(before).turns < joined.turns:
+        return
     event = events.Recorded(
         namespace=prompt.namespace,
         conversation=joined.conversation,
@@ -125,7 +127,7 @@ def _placed(turn: Turn, turns: int, log: Log) -> list[Turn]:
     now = Past.of(log)
     if now.turns <= turns:
         return [turn] if now.turns == turns else []
-    said = tuple(m for m in turn.messages if not _is_answered(m, now))
+    said = _unanswered(turn.messages, now)
     answers = bool(said) and role_of(said[0]) == "tool"
     if not now.unanswered or answers:
         return [replace(turn, start=len(now.ending), messages=said)]
@@ -136,10 +138,12 @@ def _placed(turn: Turn, turns: int, log: Log) -> list[Turn]:
     return [moved]
 
 
-def _is_answered(message: WireMessage, now: Past) -> bool:
-    """Return whether a message is the result of a call that somebody else has answered."""
+def _unanswered(said: tuple[WireMessage, ...], now: Past) -> tuple[WireMessage, ...]:
+    """Return what a turn adds without leading results of calls that somebody else has answered."""
     waits = now.unanswered
-    return role_of(message) == "tool" and str(message.get("tool_call_id")) not in waits
+    leading = next((i for i, message in enumerate(said) if role_of(message) != "tool"), len(said))
+    kept = (m for m in said[:leading] if str(m.get("tool_call_id")) in waits)
+    return (*kept, *said[leading:])
 
 
 def standing(prompt: Prompt, context: Context) -> Flow[Sequence[WireMessage]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from memory.flow.effects import Log
 from memory.identity import see
-from memory.messages import WireMessage, role_of, split, tool_calls
+from memory.messages import WireMessage, role_of, tool_calls
 from memory.records import Compaction, Turn, Undone
 
 __all__ = ("Past",)
@@ -62,14 +62,13 @@ class Past:
     @property
     def unanswered(self) -> tuple[str, ...]:
         """The ids of the tool calls at the end that have no result yet."""
-        parts = split(self.messages)
-        if self.broken or not parts or parts[-1].kind != "exchange":
+        start = len(self.messages)
+        while start and role_of(self.messages[start - 1]) == "tool":
+            start -= 1
+        if self.broken or not start:
             return ()
-        first, *results = self.messages[parts[-1].start : parts[-1].stop]
-        while role_of(first) != "assistant" and results:  # system messages before it
-            first, *results = results
-        answered = {str(result.get("tool_call_id")) for result in results}
-        called = [str(call.get("id")) for call in tool_calls(first)]
+        answered = {str(result.get("tool_call_id")) for result in self.messages[start:]}
+        called = [str(call.get("id")) for call in tool_calls(self.messages[start - 1])]
         return tuple(name for name in called if name not in answered)
 
     @property

@@ -54,7 +54,7 @@ class _Named:
         trace: TracebackType | None,
     ) -> None:
         """End that; replies that are still being read are recorded all the same."""
-        leave()
+        leave(self._options)
 
     def __repr__(self) -> str:
         """Return the name as it was given."""

@@ -106,9 +106,13 @@ def enter(family: object, options: Mapping[str, Any]) -> None:
     _frames.set((*_frames.get(), (family, options)))
 
 
-def leave() -> None:
-    """Undo the last `enter` of this thread or task."""
-    _frames.set(_frames.get()[:-1])
+def leave(options: Mapping[str, Any]) -> None:
+    """Undo the last `enter` of these very options in this thread or task, wherever it stands."""
+    frames = _frames.get()
+    for place in range(len(frames) - 1, -1, -1):
+        if frames[place][1] is options:
+            _frames.set(frames[:place] + frames[place + 1 :])
+            return
 
 
 @contextmanager
@@ -118,7 +122,7 @@ def entered(family: object, options: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        leave()
+        leave(options)
 
 
 def is_inside(family: object) -> bool:
