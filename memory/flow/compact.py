@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from memory import events, models
+from memory import events
 from memory.errors import ConflictError
 from memory.flow.effects import Claim, Emit, Flow, Load, Log, Release
 from memory.flow.log import append, compacted, key_of
 from memory.flow.resume import resume
-from memory.flow.segment import write_segment
+from memory.flow.segment import readable, write_segment
 from memory.flow.state import Context, Prompt, State
 from memory.identity import digest
 from memory.messages import role_of
@@ -21,11 +21,8 @@ from memory.view import View, later_system
 
 __all__ = ("alone", "compact")
 
-PIECES = 4
+PIECES = 6
 """Into how many requests for summaries one compaction is split at most."""
-TASK = 640
-"""Tokens of a request for a summary beside what it quotes: the instruction, and what counts may
-be wrong by."""
 STANDING_SHARE = 0.1
 """Share of the limit that quoted system messages may have."""
 
@@ -90,11 +87,9 @@ def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[
 def _within_window(prompt: Prompt, context: Context, state: State, todo: Plan) -> Plan:
     """Return a plan for as much as the summariser can read; what is left is for another one.
 
-    One that can read next to nothing is asked all the same: whoever stands in for it reads all.
+    Where that would be too little to get anywhere, it is not asked, and who stands in reads all.
     """
-    model = context.summarizer_model or prompt.model
-    window = context.windows.of(model) or models.window(model)
-    room = window - todo.cap - TASK - state.fixed - state.notes
+    room = readable(prompt, context, state) - todo.cap
     parts, place = state.sized[: todo.cut], 0
     if room * PIECES < sum(tokens for tokens, _ in parts):
         return todo

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memory import events
+from memory import events, models
 from memory.errors import SummaryError
 from memory.flow.effects import Emit, Extract, Flow, Summarize
 from memory.flow.state import Context, Prompt, State
@@ -19,7 +19,11 @@ __all__ = ("write_segment",)
 
 LONGEST_REASON = 200
 """Characters of an error that go into events and so into logs."""
+TASK = 640
+"""Tokens of a request for a summary beside what it quotes: the instruction, and what counts may
+be wrong by."""
 NO_STORE = "the store failed, so the summary could not be kept"
+TOO_MUCH = "the window of the summariser is too small for what has to go"
 ELIDED = "({count} messages without text that could be quoted; they are in the log.)"
 
 
@@ -32,7 +36,10 @@ def write_segment(
         SummaryError: There is none, and the offline summariser does not stand in.
     """
     request = _request(prompt, context, state, todo, dropped)
-    draft, tokens = yield from _draft(prompt, context, request, messages=len(dropped))
+    fits = request.source_tokens + request.cap <= readable(prompt, context, state)
+    draft, tokens = yield from _draft(
+        prompt, context, request, messages=len(dropped), obstacle=_obstacle(prompt, fits=fits)
+    )
     base = state.view.record
     folded = base.segments if base and todo.fold else ()
     place = 1 + _offset(state)
@@ -44,6 +51,20 @@ def write_segment(
         author=draft.author,
         level=1 + max((s.level for s in folded), default=-1),
     )
+
+
+def readable(prompt: Prompt, context: Context, state: State) -> int:
+    """Return the tokens that the summariser can read of a slice and write about it."""
+    model = context.summarizer_model or prompt.model
+    window = context.windows.of(model) or models.window(model)
+    return window - state.fixed - state.notes - TASK
+
+
+def _obstacle(prompt: Prompt, *, fits: bool) -> str | None:
+    """Return why a summary is not to be asked for, or None."""
+    if prompt.blind:  # the next call would pay again
+        return NO_STORE
+    return None if fits else TOO_MUCH
 
 
 def _offset(state: State) -> int:
@@ -83,7 +104,12 @@ def _request(
 
 
 def _draft(
-    prompt: Prompt, context: Context, request: SummaryRequest, *, messages: int
+    prompt: Prompt,
+    context: Context,
+    request: SummaryRequest,
+    *,
+    messages: int,
+    obstacle: str | None,
 ) -> Flow[tuple[Draft, float]]:
     start = events.Summarizing(
         messages=messages,
@@ -95,7 +121,7 @@ def _draft(
     draft: Draft | None = None
     reason: str | None = None
     try:
-        draft = yield from _asked(prompt, request)
+        draft = yield from _asked(request, obstacle)
         reason = _judge(draft, request, context)
     except SummaryError as error:
         reason = str(error)[:LONGEST_REASON] or "the summariser failed"
@@ -115,9 +141,9 @@ def _draft(
     return draft, tokens
 
 
-def _asked(prompt: Prompt, request: SummaryRequest) -> Flow[Draft]:
-    if prompt.blind:  # it could not be put on record, so the next call would pay again
-        raise SummaryError(NO_STORE)
+def _asked(request: SummaryRequest, obstacle: str | None) -> Flow[Draft]:
+    if obstacle is not None:
+        raise SummaryError(obstacle)
     return (yield from Summarize(request=request).perform())
 
 
