@@ -12,7 +12,7 @@ import httpx
 import httpx2
 import openai
 import pytest
-from kimi_clients import async_http_client, http_client
+from kimi_clients import STREAM_ERRORS, async_http_client, http_client
 from openai import AsyncOpenAI, OpenAI
 
 from memory.testing import FakeKimi, Fault, asgi_app, serve
@@ -229,7 +229,7 @@ def test_a_socket_is_served() -> None:
         with pytest.raises(openai.NotFoundError):
             client.chat.completions.create(model="kimi-k2.5", messages=HELLO)
         fake.fail_next(Fault.RESET)
-        with pytest.raises(openai.APIConnectionError):
+        with pytest.raises(STREAM_ERRORS):
             stream(client)
 
     assert (TEXT, TEXT) == (reply.choices[0].message.content, streamed)

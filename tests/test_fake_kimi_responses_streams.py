@@ -7,7 +7,7 @@ from typing import Any
 
 import openai
 import pytest
-from kimi_clients import connect_async
+from kimi_clients import STREAM_ERRORS, connect_async
 from openai import AsyncOpenAI
 from responses_requests import CALLS, TEXT, ask, client_of, refusal
 
@@ -83,7 +83,7 @@ def test_streams_can_be_reset() -> None:
     fake = FakeKimi(faults=[Fault.RESET])
     events = ask(fake, "Hello", stream=True)
     ident = next(events).response.id
-    with pytest.raises(openai.APIConnectionError):
+    with pytest.raises(STREAM_ERRORS):
         list(events)
 
     assert 404 == refusal("Hi", fake, previous_response_id=ident)[0]

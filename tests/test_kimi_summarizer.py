@@ -8,7 +8,6 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-import httpx2
 import pytest
 import tenacity
 from fake_kimi_requests import CALL, user
@@ -17,12 +16,16 @@ from kimi_clients import (
     MODEL,
     TOOLS,
     ask,
+    async_http_client,
     compact,
     connect,
+    http_client,
+    httpx_library,
     is_compacted,
     sent,
     summaries,
     talk,
+    transport,
 )
 from openai import AsyncOpenAI, OpenAI
 
@@ -168,15 +171,15 @@ class TestFailures:
         fake = FakeKimi(slow_seconds=30.0)
         fake.fail_next(Fault.SERVER_ERROR, only="summary")
         fake.fail_next(Fault.SLOW, only="summary")
-        inner = fake.httpx2_transport()
+        inner = transport(fake)
 
-        class Sluggish(httpx2.BaseTransport):
-            def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        class Sluggish(httpx_library.BaseTransport):
+            def handle_request(self, request: httpx_library.Request) -> httpx_library.Response:
                 if not fake.requests:
                     time.sleep(0.6)
                 return inner.handle_request(request)
 
-        client = connect(fake).copy(http_client=httpx2.Client(transport=Sluggish()))
+        client = connect(fake).copy(http_client=http_client(Sluggish()))
         started = time.monotonic()
         ask(wrap(client, budget=BUDGET, summary_deadline=1.2), talk(60))
 
@@ -268,7 +271,7 @@ class TestDirectly:
     def test_both_colours_ask_alike(self) -> None:
         """The asynchronous twin sends the same request and returns the same draft."""
         plain, other = FakeKimi(), FakeKimi()
-        http = httpx2.AsyncClient(transport=other.async_httpx2_transport())
+        http = async_http_client(other)
         client = AsyncOpenAI(api_key="sk-test", base_url="http://fake/v1", http_client=http)
         expected = KimiSummarizer(connect(plain)).summarize(self.REQUEST)
 
@@ -279,7 +282,7 @@ class TestDirectly:
     def test_both_colours_fail_alike(self, fault: Fault) -> None:
         """The asynchronous twin raises the same error."""
         plain, other = FakeKimi(faults=[fault]), FakeKimi(faults=[fault])
-        http = httpx2.AsyncClient(transport=other.async_httpx2_transport())
+        http = async_http_client(other)
         client = AsyncOpenAI(api_key="sk-test", base_url="http://fake/v1", http_client=http)
         with pytest.raises(SummaryError) as expected:
             KimiSummarizer(connect(plain)).summarize(self.REQUEST)
@@ -294,10 +297,8 @@ class TestDirectly:
     def test_a_reply_without_choices_is_an_error(self) -> None:
         """A server that answers with nothing gets a second chance."""
         body = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": []}
-        transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=body))
-        client = OpenAI(
-            api_key="k", base_url="http://fake/v1", http_client=httpx2.Client(transport=transport)
-        )
+        answers = httpx_library.MockTransport(lambda _: httpx_library.Response(200, json=body))
+        client = OpenAI(api_key="k", base_url="http://fake/v1", http_client=http_client(answers))
         with pytest.raises(SummaryError, match="no choices") as caught:
             KimiSummarizer(client).summarize(self.REQUEST)
 
@@ -309,10 +310,10 @@ class TestDirectly:
     def test_a_reply_that_is_no_completion_is_an_error(self, text: str) -> None:
         """What a broken proxy sends with status 200 is a `SummaryError` like any other."""
         headers = {"content-type": "application/json" if text[0] != "<" else "text/html"}
-        transport = httpx2.MockTransport(lambda _: httpx2.Response(200, text=text, headers=headers))
-        client = OpenAI(
-            api_key="k", base_url="http://fake/v1", http_client=httpx2.Client(transport=transport)
+        answers = httpx_library.MockTransport(
+            lambda _: httpx_library.Response(200, text=text, headers=headers)
         )
+        client = OpenAI(api_key="k", base_url="http://fake/v1", http_client=http_client(answers))
         with pytest.raises(SummaryError):
             KimiSummarizer(client).summarize(self.REQUEST)
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any
 
+from kimi_clients import httpx_library
+
 PRELUDE = """
 import json, logging, socket, sys
 
@@ -56,10 +58,10 @@ WRAP = """
 from openai import OpenAI
 from memory import wrap
 from memory.testing import FakeKimi
-import httpx2
+import httpx_library
 
 fake = FakeKimi(count_text=lambda text: len(text.encode()) // 4 + 1)
-http = httpx2.Client(transport=fake.httpx2_transport())
+http = httpx_library.Client(transport=fake.httpx_library_transport())
 client = wrap(OpenAI(api_key="k", base_url="http://fake/v1", http_client=http), budget=2_000)
 client.chat.completions.create(model="kimi-k2.6", messages=messages)
 print(json.dumps({
@@ -67,7 +69,7 @@ print(json.dumps({
     "sent": len(fake.requests[-1].body["messages"]),
     "warnings": [text for level, text in records if level == "WARNING"],
 }))
-"""
+""".replace("httpx_library", httpx_library.__name__)
 
 
 def run(code: str) -> dict[str, Any]:

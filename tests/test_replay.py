@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import httpx2
 import pytest
 from fake_kimi_requests import assistant, user
-from kimi_clients import MODEL, TOOLS, connect, is_compacted, talk
+from kimi_clients import MODEL, TOOLS, connect, http_client, is_compacted, talk
 from openai import OpenAI
 
 from memory import BudgetError, QueueHook
@@ -220,7 +219,7 @@ class TestReport:
         fake = FakeKimi()
         seen: list[Any] = []
         hooks: Any = {"response": [seen.append]}
-        http = httpx2.Client(transport=fake.httpx2_transport(), event_hooks=hooks)
+        http = http_client(fake, event_hooks=hooks)
         client = OpenAI(api_key="k", base_url="http://fake/v1", http_client=http)
         replay(
             conversation([*talk(2), assistant("Noted.")]),
