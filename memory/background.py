@@ -67,14 +67,22 @@ class Background:
         self._jobs[done] = _Task(task, work)  # the loop itself keeps a task only weakly
         task.add_done_callback(lambda _task: self._ended(done))
 
-    def pending(self) -> list[Future[None]]:
-        """Return what is still under way: a future for each job."""
+    def pending(self, *, beside: asyncio.AbstractEventLoop | None = None) -> list[Future[None]]:
+        """Return what is still under way: a future for each job.
+
+        Args:
+            beside: An event loop whose own jobs are left out; waiting for them in it would block
+                them.
+        """
         for done, job in [*self._jobs.items()]:
             if job is not None and job.task.get_loop().is_closed():
                 with suppress(RuntimeError):  # it may wait for something even now
                     job.work.close()  # it can never go on, and lets go of what it had claimed
                 self._ended(done)
-        return list(self._jobs)
+        jobs = [*self._jobs.items()]
+        return [
+            done for done, job in jobs if not beside or not job or job.task.get_loop() is not beside
+        ]
 
     def _begun(self) -> Future[None]:
         done: Future[None] = Future()

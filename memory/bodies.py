@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -104,8 +105,9 @@ class ChatBody:
 
     def parsed(self, response: Any, *, choice: int) -> Reply | None:
         """Return the reply in a `ChatCompletion`, or in a decoded body, or None."""
-        if isinstance(response, Mapping):
-            return read(response, choice=choice)
+        if isinstance(response, (str, Mapping)):  # as `post(…, cast_to=str)` has it
+            body = json.loads(response) if isinstance(response, str) else response
+            return read(body, choice=choice)
         choices: Sequence[Any] | None = getattr(response, "choices", None)
         if not isinstance(choices, list) or not choices:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class Call:
         chosen = manager.effective()
         if chosen.get("off"):
             return None
+        manager.check_alone()
         body = _read(kind, manager, options)
         if body is None:
             return None
@@ -81,10 +83,13 @@ class Call:
         writer = mine or own
 
         def ended(sent: Send, turn: Hold, reply: Reply) -> None:
-            try:
-                Handler(manager.outside, writer).run(self._after(sent, reply))
-            finally:
-                turn.release()
+            def follow() -> None:
+                try:
+                    Handler(manager.outside, writer).run(self._after(sent, reply))
+                finally:
+                    turn.release()
+
+            manager.outside.aside(follow)
 
         def perform(sent: Send) -> Answer:
             with inside(manager.outside):
@@ -92,7 +97,8 @@ class Call:
             reply, unread = self._reply(response)
             if unread is not None:
                 turn = handler.turn.hand_over()
-                tee(unread, self._listener(unread), partial(ended, sent, turn), turn.release)
+                listener = self._listener(unread, sent, turn)
+                tee(unread, listener, partial(ended, sent, turn), turn.release)
             return Answer(response=response, reply=reply)
 
         handler = Handler(manager.outside, writer, perform)
@@ -116,14 +122,26 @@ class Call:
             reply, unread = self._reply(response)
             if unread is not None:
                 turn = handler.turn.hand_over()
-                atee(unread, self._listener(unread), partial(ended, sent, turn), turn.release)
+                listener = self._listener(unread, sent, turn)
+                atee(unread, listener, partial(ended, sent, turn), turn.release)
             return Answer(response=response, reply=reply)
 
         handler = AsyncHandler(manager.outside, writer, perform)
         return await handler.run(send(self._prompt, self._context))
 
-    def _listener(self, response: Any) -> Listener:
-        return Listener(response, choice=self._context.choice)
+    def _listener(self, response: Any, sent: Send, turn: Hold) -> Listener:
+        def settle() -> None:
+            """Put a message on record that is whole, though nobody has read on to the end."""
+            reply = listener.outcome("left")
+            context = replace(self._context, ahead=None)
+            if reply is not None:
+                after = answered(sent.prompt, context, sent.fitted, reply)
+                Handler(self._manager.outside, None).run(after)
+            turn.release()
+
+        choice = self._context.choice
+        listener = Listener(response, choice=choice, finished=lambda: turn.settle_with(settle))
+        return listener
 
     def _after(self, sent: Send, reply: Reply) -> Any:
         return answered(sent.prompt, self._context, sent.fitted, reply)

@@ -46,7 +46,7 @@ _PATCHED = (
     "request",
 )
 """What tracers replace on an instance."""
-PATCHED = (
+_WARNING = (
     "{names} of this client was replaced, as tracers do; the wrapped client does not have that. "
     "Wrap first and patch after, or use wrap(client, inplace=True)."
 )
@@ -70,8 +70,8 @@ def wrap(
     the new one, so closing either closes both. Wrapping a wrapped client gives it a new memory.
 
     A call of the wrapped client raises what it always did, `BudgetError` when what may not be
-    dropped is larger than the limit (see `oversize`), and in a conversation `ConversationBusy`
-    and `StoreError`.
+    dropped is larger than the limit (see `oversize`), and in a conversation `ConversationBusy`,
+    `HistoryError` (tool results that answer no call) and `StoreError`.
 
     Args:
         client: An `OpenAI` or `AsyncOpenAI`, or an instance of a subclass such as `AzureOpenAI`.
@@ -110,7 +110,7 @@ def wrap(
         return _given(client, chosen)
     patched = _patches(client)
     if patched:
-        warnings.warn(PATCHED.format(names=", ".join(patched)), PatchedClientWarning, stacklevel=2)
+        warnings.warn(_WARNING.format(names=", ".join(patched)), PatchedClientWarning, stacklevel=2)
     raw = unwrap(client)
     return _given(_clone(raw, type(raw)), chosen)
 

@@ -45,6 +45,8 @@ class Event:
 
     namespace: str = ""
     """Which client or manager it happened in."""
+    conversation: str | None = None
+    """The name of the conversation it happened in, or None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,10 +168,12 @@ class Evicted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(Event):
-    """Memory itself failed; the caller's request went out as it was."""
+    """Memory itself failed; the caller's request went out all the same."""
 
     error: str
     """The type of the error, without its text, which could quote a message."""
+    unrecorded: bool = False
+    """Whether a turn of a conversation is not on record because of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +207,6 @@ class Skipped(Event):
 class Recorded(Event):
     """A turn of a conversation is on record."""
 
-    conversation: str
     messages: int
     """How many messages it added, the reply included."""
     complete: bool
@@ -218,7 +221,6 @@ class Unaligned(Event):
     should go back first: `Conversation.rewind`.
     """
 
-    conversation: str
     messages: int
 
 

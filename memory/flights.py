@@ -7,17 +7,20 @@ import threading
 import time
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from memory.background import running_loop
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ("Flight", "Flights", "Hold")
 
 
+_holding: ContextVar[tuple[ref[Flight], ...]] = ContextVar("kimi_memory_holding", default=())
 GLANCE = 0.5
 """Seconds after which whoever waits looks whether anybody is still at work."""
 
@@ -29,11 +32,22 @@ class Flight:
         namespace: Where its records are kept.
         links: The chain hashes of the input.
         thread: The thread that claimed it.
-        task: The task that claimed it; None in a thread.
+        loop: The event loop it runs in, weakly; None in a thread.
+        cut: Whether the task that claimed it was cancelled.
+        settle: Brings it to its end on behalf of whoever waits; None where only its owner can.
         landed: Done when it is over; waited for by threads and by tasks of any event loop.
     """
 
-    __slots__ = ("landed", "links", "namespace", "task", "thread")
+    __slots__ = (
+        "__weakref__",
+        "cut",
+        "landed",
+        "links",
+        "loop",
+        "namespace",
+        "settle",
+        "thread",
+    )
 
     def __init__(
         self, namespace: str, links: Sequence[bytes], loop: AbstractEventLoop | None = None
@@ -41,21 +55,28 @@ class Flight:
         self.namespace = namespace
         self.links = links
         self.thread = threading.current_thread()
-        self.task = None if loop is None else asyncio.current_task(loop)
+        # No task is kept: what it leaves behind may be what ends this, once it is collected.
+        task = None if loop is None else asyncio.current_task(loop)
+        self.loop = None if loop is None else ref(loop)
+        self.cut = False
+        if task is not None:
+            task.add_done_callback(self._over)
+        self.settle: Callable[[], object] | None = None
         self.landed: Future[None] = Future()
         self.landed.set_running_or_notify_cancel()  # whoever waits cannot cancel it
 
     @property
     def lost(self) -> bool:
-        """Whether the task that claimed it broke off, so that nobody else may ever end it.
+        """Whether the task that claimed it was cut off, so that nobody else may ever end it.
 
         One that came to its end, like a thread, may have left a stream for others to read.
         """
-        task = self.task
-        if task is None:
-            return False
-        broken = task.done() and (task.cancelled() or task.exception() is not None)
-        return broken or task.get_loop().is_closed()
+        loop = None if self.loop is None else self.loop()
+        closed = self.loop is not None and (loop is None or loop.is_closed())
+        return self.cut or closed
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self.cut = task.cancelled()
 
     def concerns(self, namespace: str, links: Sequence[bytes]) -> bool:
         """Return whether another input may be served by the same work.
@@ -114,8 +135,10 @@ class Hold:
         """
         end = time.monotonic() + patience
         while (other := self._claim(namespace, links, None)) is not None:
+            if _settled(other):
+                continue
             left = end - time.monotonic()
-            if left <= 0 or other.thread is threading.current_thread():
+            if left <= 0 or other.thread is threading.current_thread() or _is_ours(other):
                 return False
             with suppress(TimeoutError):
                 other.landed.result(min(left, GLANCE))
@@ -126,9 +149,11 @@ class Hold:
         end = time.monotonic() + patience
         loop = running_loop()
         while (other := self._claim(namespace, links, loop)) is not None:
+            if _settled(other):
+                continue
             left = end - time.monotonic()
             # Event loops of other libraries cannot wait for threads and tasks.
-            if left <= 0 or loop is None or other.task is asyncio.current_task():
+            if left <= 0 or loop is None or _is_ours(other):
                 return False
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, GLANCE)):
@@ -140,6 +165,11 @@ class Hold:
         flight, self._mine = self._mine, None
         if flight is not None:
             self._flights.release(flight)
+
+    def settle_with(self, settle: Callable[[], object]) -> None:
+        """Let whoever waits bring what was claimed to its end."""
+        if self._mine is not None:
+            self._mine.settle = settle
 
     def hand_over(self) -> Hold:
         """Return what was claimed as something that outlasts the run of this flow."""
@@ -155,4 +185,22 @@ class Hold:
         if not mine:
             return flight
         self._mine = flight
+        _holding.set((*(held for held in _holding.get() if held() is not None), ref(flight)))
         return None
+
+
+def _settled(flight: Flight) -> bool:
+    """Bring a flight to its end where that is left to whoever waits; return whether it was."""
+    settle, flight.settle = flight.settle, None
+    if settle is None:
+        return False
+    settle()
+    return True
+
+
+def _is_ours(flight: Flight) -> bool:
+    """Return whether a flight began here, or where this thread or task was started from.
+
+    Whoever began it may be waiting for us.
+    """
+    return any(held() is flight for held in _holding.get())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,7 @@ from memory.flow import (
     Enter,
     Extract,
     Find,
+    Forget,
     Known,
     Load,
     Release,
@@ -26,6 +28,7 @@ from memory.flow import (
     Spawn,
     Summarize,
 )
+from memory.records import SEPARATOR
 from memory.summary import Draft
 
 if TYPE_CHECKING:
@@ -52,7 +55,13 @@ WHOLE = (b"",)
 _NEVER = "the summariser was not asked"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class _Here(threading.local):
+    """What this thread is in the middle of."""
+
+    depth = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outside:
     """What both handlers share: everything that is not the summariser.
 
@@ -71,16 +80,35 @@ class Outside:
     flights: Flights = field(default_factory=Flights)
     turns: Flights = field(default_factory=Flights)
     background: Background = field(default_factory=Background)
+    _here: _Here = field(default_factory=_Here)
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect that needs no summariser and return the reply."""
+        self._here.depth += 1
+        try:
+            return self._perform(effect)
+        finally:
+            self._here.depth -= 1
+
+    def aside(self, work: Callable[[], object]) -> None:
+        """Do something now, or in a thread of its own where this one is amid an effect.
+
+        The garbage collector may close a stream there, where a store or a hook holds its locks.
+        """
+        if self._here.depth:
+            self.background.thread(work)
+        else:
+            work()
+
+    def _perform(self, effect: Effect[Any]) -> Any:
         match effect:
             case Known(namespace=namespace):
                 return self.store.known(namespace)
             case Find(namespace=namespace, hashes=hashes):
                 return self.store.find(namespace, hashes)
-            case Load(key=key):
-                return self.store.load(key)
+            case Load(key=key) | Forget(key=key):
+                read = isinstance(effect, Load)
+                return self.store.load(key) if read else self.store.forget(key)
             case Append(key=key, records=records, expected=expected):
                 return self.store.append(key, records, expected=expected)
             case Emit(event=event):
@@ -92,6 +120,9 @@ class Outside:
 
     def emit(self, event: Event) -> None:
         """Tell every hook; one that raises is logged and does not stop the others."""
+        namespace, named, conversation = event.namespace.partition(SEPARATOR)
+        if named:
+            event = replace(event, namespace=namespace, conversation=conversation)
         for hook in self.hooks:
             try:
                 hook(event)

@@ -63,6 +63,9 @@ def wire(messages: Iterable[Any]) -> Sequence[WireMessage]:
     Raises:
         HistoryError: One of them is neither; `index` says which.
     """
+    if isinstance(messages, (str, Mapping)) or not isinstance(messages, Iterable):
+        text = f"a list of messages is wanted, not a {type(messages).__name__}"
+        raise HistoryError(text, index=0)
     messages = messages if isinstance(messages, Sequence) else list(messages)
     if all(isinstance(message, Mapping) for message in messages):
         return messages

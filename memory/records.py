@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = (
+    "SEPARATOR",
     "Compaction",
     "LogKey",
     "Logged",
@@ -22,6 +23,10 @@ __all__ = (
     "Undone",
     "Usage",
 )
+
+
+SEPARATOR = "//"
+"""Between the namespace of a manager and the name of a conversation in that of its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

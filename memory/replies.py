@@ -94,7 +94,7 @@ class Body:
         choice: Which choice counts where there are several.
     """
 
-    done = False
+    done = finished = False
     """Never: only the end of the body is its end."""
 
     def __init__(self, *, choice: int = 0) -> None:
@@ -108,8 +108,10 @@ class Body:
     def end(self) -> None:
         """Take the end of the body."""
 
-    def reply(self) -> Reply | None:
+    def reply(self, *, left: bool = False) -> Reply | None:
         """Return what has come, or None where that is no reply."""
+        if left:
+            return None
         try:
             return read(json.loads(self._held), choice=self._choice)
         except ValueError:
@@ -150,17 +152,31 @@ class Chunks:
         """Take the end of the body: a last line without a line break counts too."""
         self.feed(b"\n\n")
 
-    def reply(self) -> Reply | None:
-        """Return what has come: the beginning of a message where `done` is false."""
-        last = max(self._choices, default=0)
-        chosen = self._choices.get(min(self._choice, last), _Choice())
+    @property
+    def finished(self) -> bool:
+        """Whether the choice that counts has come to its `finish_reason`."""
+        return self._chosen().finish_reason is not None
+
+    def reply(self, *, left: bool = False) -> Reply | None:
+        """Return what has come: the beginning of a message where it is not complete.
+
+        Args:
+            left: Whether the reader went without reading on; a message that is finished is whole
+                all the same.
+        """
+        chosen = self._chosen()
+        complete = self.done or (left and self.finished)
         return Reply(
             message=_tidy(chosen.message) if chosen.message else None,
-            usage=self._usage if self.done else None,
+            usage=self._usage if complete else None,
             finish_reason=chosen.finish_reason,
-            complete=self.done,
+            complete=complete,
             sole=len(self._choices) <= 1,
         )
+
+    def _chosen(self) -> _Choice:
+        last = max(self._choices, default=0)
+        return self._choices.get(min(self._choice, last), _Choice())
 
     def _take(self, line: bytes) -> None:
         if line.startswith(b"data:"):
@@ -185,7 +201,8 @@ class Chunks:
         for choice in choices if isinstance(choices, list) else ():
             if not isinstance(choice, Mapping):
                 continue
-            known = self._choices.setdefault(choice.get("index", 0), _Choice())
+            index = choice.get("index")
+            known = self._choices.setdefault(index if isinstance(index, int) else 0, _Choice())
             self._usage = usage_of(choice.get("usage")) or self._usage
             known.finish_reason = _text(choice.get("finish_reason")) or known.finish_reason
             delta = choice.get("delta")

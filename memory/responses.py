@@ -23,6 +23,8 @@ _CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 _RESULTS = frozenset({"function_call_output", "custom_tool_call_output"})
 _TEXTS = frozenset({"input_text", "output_text", "text"})
 _SEVERAL = 2
+LONGEST_TYPE = 40
+"""Characters of a type that nobody knows which go into events."""
 UNKNOWN = "the input of /responses holds items of type {kind!r}"
 
 
@@ -137,7 +139,7 @@ def _kind(item: Item) -> str:
     kind = item.get("type") or ("message" if "role" in item else None)
     if kind in ("message", "reasoning") or kind in _CALLS or kind in _RESULTS:
         return str(kind)
-    raise SkippedError(UNKNOWN.format(kind=kind))
+    raise SkippedError(UNKNOWN.format(kind=str(kind)[:LONGEST_TYPE]))
 
 
 def _message(group: Sequence[Item], place: int) -> WireMessage:

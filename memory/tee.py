@@ -7,7 +7,7 @@ The response's own types are derived from, so neither httpx nor httpx2 is import
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakValueDictionary, finalize
 
 from memory.replies import Body, Chunks, Reply
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ("Listener", "atee", "is_readable", "tee")
 
 _kinds: WeakValueDictionary[type, type] = WeakValueDictionary()
+
+
+Ending = Literal["read", "left", "broken"]
+"""How reading a response ended: at its end, by the reader, or by an error."""
 
 
 def _ignore() -> None:
@@ -32,16 +36,20 @@ class Listener:
     Args:
         response: An HTTP response that was not read yet.
         choice: Which choice of the reply counts.
+        finished: Called once the message is whole, which may be before the end of the stream.
     """
 
-    def __init__(self, response: Any, *, choice: int = 0) -> None:
+    def __init__(
+        self, response: Any, *, choice: int = 0, finished: Callable[[], object] = _ignore
+    ) -> None:
         kind = str(response.headers.get("content-type") or "")
         self._reader = (Chunks if "text/event-stream" in kind else Body)(choice=choice)
         self._encoding = str(response.headers.get("content-encoding") or "identity")
         self._kind: type = type(response)
         self._held = bytearray()
         self._broken = False
-        self._told = False
+        self._finished = [finished]
+        self._outcomes = [True]  # who takes it is the one that tells
 
     def hear(self, data: bytes) -> bool:
         """Take bytes as they were sent; return whether the reply is complete with them."""
@@ -49,29 +57,30 @@ class Listener:
             self._held += data
             return False
         self._feed(data)
-        return self._reader.done and not self._told
+        if self._reader.finished and self._finished:
+            self._finished.pop()()
+        return self._reader.done
 
-    def outcome(self, *, whole: bool) -> Reply | None:
+    def outcome(self, ending: Ending) -> Reply | None:
         """Return the reply, the first time; None from then on.
 
         Args:
-            whole: Whether the body was read to its end.
+            ending: How reading ended.
         """
-        if self._told:
+        try:
+            self._outcomes.pop()
+        except IndexError:
             return None
-        self._told = True
         try:
             if self._held:
                 self._feed(_decoded(self._kind, self._encoding, bytes(self._held)))
-            if whole:
+            if ending == "read":
                 self._reader.end()
-            reply = None if self._broken else self._reader.reply()
+            reply = None if self._broken else self._reader.reply(left=ending == "left")
         except Exception:  # noqa: BLE001  # whatever is wrong with it, the caller reads on
             reply = None
-        if reply is None:
-            return Reply(complete=False)
-        is_stream = isinstance(self._reader, Chunks)
-        return reply if is_stream or whole else Reply(complete=False)
+        whole = ending == "read" or isinstance(self._reader, Chunks)
+        return reply if reply is not None and whole else Reply(complete=False)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -102,8 +111,8 @@ def tee(
         dropped: Called when nobody can read the response any more, in whatever thread notices.
     """
 
-    def end(*, whole: bool) -> None:
-        reply = listener.outcome(whole=whole)
+    def end(ending: Ending) -> None:
+        reply = listener.outcome(ending)
         if reply is not None:
             ended(reply)
 
@@ -113,16 +122,21 @@ def tee(
         try:
             for chunk in source:
                 if listener.hear(chunk):
-                    end(whole=True)
+                    end("read")
                 yield chunk
-        except BaseException:
-            end(whole=False)
+        except GeneratorExit:
+            end("left")
             raise
-        end(whole=True)
+        except BaseException:
+            end("broken")
+            raise
+        end("read")
 
     def close(_self: Any) -> None:
-        source.close()
-        end(whole=False)
+        try:
+            source.close()
+        finally:
+            end("left")
 
     response.stream = _standing_for(source, {"__iter__": chunks, "close": close})
     finalize(response.stream, dropped)
@@ -136,8 +150,8 @@ def atee(
 ) -> None:
     """Have `ended` awaited with the reply once a response is read, or is closed; see `tee`."""
 
-    async def end(*, whole: bool) -> None:
-        reply = listener.outcome(whole=whole)
+    async def end(ending: Ending) -> None:
+        reply = listener.outcome(ending)
         if reply is not None:
             await ended(reply)
 
@@ -147,16 +161,21 @@ def atee(
         try:
             async for chunk in source:
                 if listener.hear(chunk):
-                    await end(whole=True)
+                    await end("read")
                 yield chunk
-        except BaseException:
-            await end(whole=False)
+        except GeneratorExit:
+            await end("left")
             raise
-        await end(whole=True)
+        except BaseException:
+            await end("broken")
+            raise
+        await end("read")
 
     async def aclose(_self: Any) -> None:
-        await source.aclose()
-        await end(whole=False)
+        try:
+            await source.aclose()
+        finally:
+            await end("left")
 
     response.stream = _standing_for(source, {"__aiter__": chunks, "aclose": aclose})
     finalize(response.stream, dropped)

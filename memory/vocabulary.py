@@ -152,7 +152,7 @@ class VocabularyCounter:
 
     def __init__(self, source: _Source) -> None:
         self._source = source
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the garbage collector may run what counts while it is held
         self._pending = True
         self._encoding: Encoding | None = None
         self.failure: str | None = None

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from chats import NAME, calling, contents, filled, kept, last_sent, result
 from fake_kimi_requests import assistant, user
-from kimi_clients import BUDGET, HEAD, NOTES, TOOLS, ask, is_compacted, sent, summaries, talk
+from kimi_clients import (
+    BUDGET,
+    HEAD,
+    NOTES,
+    TOOLS,
+    ask,
+    connect,
+    is_compacted,
+    sent,
+    summaries,
+    talk,
+)
 
-from memory import ConversationBusy, HistoryError
+from memory import Conversation, ConversationBusy, HistoryError, manager_of
 from memory.testing import FakeKimi
+
+if TYPE_CHECKING:
+    from openai import OpenAI
 
 QUESTION = user("Where does crate 3 stand?")
 FEW = talk(3)[1:-1]
 """Two turns, and no head."""
+
+
+def at(fake: FakeKimi, client: OpenAI, conversation: Conversation) -> OpenAI:
+    """Return a client of the same manager that belongs to another conversation."""
+    return manager_of(client).with_options(conversation=conversation.name).wrap(connect(fake))
 
 
 class TestLooking:
@@ -203,8 +222,7 @@ class TestChanging:
         client, conversation = kept(fake)
         conversation.add([HEAD, *FEW])
         other = conversation.fork(2, name=name)
-        with other:
-            ask(client, [QUESTION])
+        ask(at(fake, client, other), [QUESTION])
 
         assert (name == "other") is (other.name == "other")
         assert conversation.name != other.name
@@ -225,8 +243,7 @@ class TestChanging:
         fake = FakeKimi()
         client, conversation = filled(fake, turns=40)
         paid = len(summaries(fake))
-        with conversation.fork():
-            ask(client, [QUESTION])
+        ask(at(fake, client, conversation.fork()), [QUESTION])
         ask(client, [QUESTION])
 
         assert NOTES in last_sent(fake)[1]

@@ -56,7 +56,7 @@ def test_the_innermost_context_counts() -> None:
     """A conversation entered inside another one holds until it is left."""
     fake = speaker()
     manager = MemoryManager(hooks=())
-    client = manager.with_options(conversation="client").wrap(connect(fake))
+    client = manager.wrap(connect(fake))
     outer, inner = manager.conversation("outer"), manager.conversation("inner")
     with outer:
         ask(client, [user("1")])
@@ -69,8 +69,35 @@ def test_the_innermost_context_counts() -> None:
 
     assert ["1", "4"] == contents(outer.history())[::2]
     assert ["2"] == contents(inner.history())[::2]
-    assert ["5"] == contents(manager.conversation("client").history())[::2]
     assert ["3"] == contents(sent(fake)[2])
+    assert ["5"] == contents(sent(fake)[4])
+
+
+def test_a_client_belongs_to_its_own_conversation() -> None:
+    """Where another one is entered its calls are refused, before anything is sent."""
+    fake = speaker()
+    manager = MemoryManager(hooks=())
+    client = manager.with_options(conversation="alice").wrap(connect(fake))
+    with manager.conversation("alice"):
+        ask(client, [user("1")])
+    with manager.override(conversation=None):
+        ask(client, [user("2")])
+    with manager.conversation("bob"), pytest.raises(ConfigError, match="belongs to conversation"):
+        ask(client, [user("3")])
+
+    assert ["1"] == contents(manager.conversation("alice").history())[::2]
+    assert [["1"], ["2"]] == [contents(each) for each in sent(fake)]
+
+
+def test_a_client_without_a_conversation_has_none_anywhere() -> None:
+    """Made with `conversation=None`, it stays outside of what is entered around it."""
+    fake = speaker()
+    manager = MemoryManager(hooks=())
+    client = manager.with_options(conversation=None).wrap(connect(fake))
+    with manager.conversation("bob") as bob:
+        ask(client, [user("1")])
+
+    assert [] == bob.history()
 
 
 def test_other_managers_are_not_concerned() -> None:

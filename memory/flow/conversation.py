@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from memory import events
 from memory.errors import ConversationBusy, HistoryError
@@ -12,7 +13,16 @@ from memory.flow.log import write
 from memory.flow.past import Past
 from memory.flow.resume import best, find
 from memory.flow.state import Context, Joined, Prompt
-from memory.messages import WireMessage, clone, head_length, is_partial, role_of, tool_calls
+from memory.identity import digest
+from memory.messages import (
+    WireMessage,
+    clone,
+    head_length,
+    is_partial,
+    role_of,
+    text_of,
+    tool_calls,
+)
 from memory.records import Compaction, LogKey, Record, Turn, Undone
 from memory.replies import Reply
 from memory.view import Thread
@@ -46,12 +56,10 @@ def join(prompt: Prompt, *, patience: float = 0.0) -> Flow[Prompt]:
     head, before, shared = _aligned(known, tuple(prompt.messages))
     given = tuple(prompt.messages[len(head) :])
     new = given[shared:]
-    _check_answered(known, new, prompt.conversation)
+    _check_answered(known, new, prompt.conversation, whole=True)
     _check_asked(known, new)
     if not shared and known.messages and len(given) > 1 and role_of(given[0]) != "tool":
-        event = events.Unaligned(
-            namespace=prompt.namespace, conversation=prompt.conversation, messages=len(given)
-        )
+        event = events.Unaligned(namespace=prompt.namespace, messages=len(given))
         yield from Emit(event=event).perform()
     joined = Joined(
         conversation=prompt.conversation,
@@ -59,6 +67,7 @@ def join(prompt: Prompt, *, patience: float = 0.0) -> Flow[Prompt]:
         start=len(before),
         head=tuple(map(clone, head)) if head and head != known.head else None,
         turns=known.turns,
+        before=digest(before[-1]) if before else None,
     )
     whole = [*(head or known.head), *before, *new]
     same = len(whole) == len(prompt.messages)
@@ -86,12 +95,11 @@ def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
         replied=reply.message is not None,
         usage=reply.usage,
     )
-    before = yield from write(prompt.log, lambda log: _placed(turn, joined.turns, log))
-    if Past.of(before).turns < joined.turns:
+    before = yield from write(prompt.log, lambda log: _placed(turn, joined, log))
+    if _is_forgotten(Past.of(before), joined):
         return
     event = events.Recorded(
         namespace=prompt.namespace,
-        conversation=joined.conversation,
         messages=len(said),
         complete=reply.complete,
     )
@@ -118,15 +126,24 @@ def _said(new: Sequence[WireMessage], reply: WireMessage | None) -> tuple[WireMe
     if reply is None:
         return tuple(new[:-1])
     begun = {key: value for key, value in new[-1].items() if key != "partial"}
-    text = f"{begun.get('content') or ''}{reply.get('content') or ''}"
+    text = text_of(begun) + text_of(reply)
     return (*new[:-1], {**begun, **reply, "content": text})
 
 
-def _placed(turn: Turn, turns: int, log: Log) -> list[Turn]:
-    """Return a turn where it belongs in a log that may have gone on since it had `turns`."""
+def _is_forgotten(now: Past, joined: Joined) -> bool:
+    """Return whether the conversation that was joined is gone, if others go by its name now."""
+    return now.turns < joined.turns
+
+
+def _placed(turn: Turn, joined: Joined, log: Log) -> list[Turn]:
+    """Return a turn where it belongs in a log that may have gone on since it was joined."""
     now = Past.of(log)
-    if now.turns <= turns:
-        return [turn] if now.turns == turns else []
+    if _is_forgotten(now, joined):
+        return []
+    before = now.messages[joined.start - 1 : joined.start] if joined.start else ()
+    same = [joined.before] == [digest(m) for m in before] if joined.start else True
+    if now.turns == joined.turns and same:
+        return [turn]
     said = _unanswered(turn.messages, now)
     answers = bool(said) and role_of(said[0]) == "tool"
     if not now.unanswered or answers:
@@ -176,7 +193,7 @@ def add(key: LogKey, messages: Sequence[WireMessage], *, conversation: str) -> F
     def turn(log: Log) -> list[Turn]:
         now = Past.of(log)
         if rest:
-            _check_answered(now, rest, conversation)
+            _check_answered(now, rest, conversation, whole=False)
         _check_asked(now, rest)
         return [Turn(start=len(now.ending), messages=rest, head=new)]
 
@@ -184,10 +201,23 @@ def add(key: LogKey, messages: Sequence[WireMessage], *, conversation: str) -> F
     return len(Past.of(before).ending) + len(rest)
 
 
-def _check_answered(known: Past, new: Sequence[WireMessage], conversation: str) -> None:
-    first = new[0].get("tool_call_id") if new and role_of(new[0]) == "tool" else None
-    if known.unanswered and str(first) not in known.unanswered:
-        raise ConversationBusy(conversation=conversation, missing=known.unanswered)
+def _check_answered(
+    known: Past, new: Sequence[WireMessage], conversation: str, *, whole: bool
+) -> None:
+    """Refuse what comes between calls and their results.
+
+    Args:
+        known: What is on record.
+        new: What comes next.
+        conversation: The name, for the error.
+        whole: Whether all results have to be there, as in a request.
+    """
+    leading = takewhile(lambda message: role_of(message) == "tool", new)
+    given = [str(message.get("tool_call_id")) for message in leading]
+    missing = tuple(name for name in known.unanswered if name not in given)
+    stranger = bool(given) and given[0] not in known.unanswered
+    if known.unanswered and (stranger or (missing and (whole or len(given) < len(new)))):
+        raise ConversationBusy(conversation=conversation, missing=missing or known.unanswered)
 
 
 def _check_asked(known: Past, new: Sequence[WireMessage]) -> None:
@@ -206,13 +236,17 @@ def rewind(key: LogKey, to: int) -> Flow[int]:
 
     def turn(log: Log) -> list[Turn]:
         held = len(Past.of(log).messages)
-        if not 0 <= to <= held:
-            msg = f"cannot go back to message {to}: the conversation has {held} (0 to {held})"
-            raise HistoryError(msg, index=to)
+        _check_place(to, held)
         return [Turn(start=to)] if to < held else []
 
     before = yield from write(key, turn)
     return len(Past.of(before).messages) - to
+
+
+def _check_place(place: object, held: int) -> None:
+    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= held:
+        msg = f"{place!r} is no place in a conversation of {held} messages: use 0 to {held}"
+        raise HistoryError(msg, index=place if isinstance(place, int) else 0)
 
 
 def undo(key: LogKey) -> Flow[Compaction | None]:
@@ -248,9 +282,7 @@ def fork(key: LogKey, other: LogKey, at: int | None) -> Flow[int]:
     known = yield from past(key)
     held = len(known.messages)
     place = held if at is None else at
-    if not 0 <= place <= held:
-        msg = f"cannot fork at message {place}: the conversation has {held} (0 to {held})"
-        raise HistoryError(msg, index=place)
+    _check_place(place, held)
     begun_with = replace(known, messages=known.ending[:place])
     records = in_use(begun_with)
 

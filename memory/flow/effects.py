@@ -26,6 +26,7 @@ __all__ = (
     "Extract",
     "Find",
     "Flow",
+    "Forget",
     "Known",
     "Load",
     "Log",
@@ -98,6 +99,13 @@ class Append(Effect[int]):
     key: LogKey
     records: tuple[Record, ...]
     expected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forget(Effect[int]):
+    """Have a whole log removed; the reply is how many records it had."""
+
+    key: LogKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

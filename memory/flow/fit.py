@@ -20,6 +20,7 @@ from memory.records import Compaction, Shortened
 from memory.view import View
 
 SHORTENINGS = 4
+"""How often protected tool results are cut again, where what stays is denser than the average."""
 PASSES = 8
 """A view may turn out larger than projected where tokens are estimated, and a summariser may not
 hold all that has to go: then once more, as long as that makes it smaller."""

@@ -6,12 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from memory.cache import GenerationCache
 from memory.flow.effects import Log
 from memory.identity import see
 from memory.messages import WireMessage, role_of, tool_calls
-from memory.records import Compaction, Turn, Undone
+from memory.records import Compaction, Record, Turn, Undone
 
 __all__ = ("Past",)
+
+_read: GenerationCache[tuple[Sequence[Record], Past]] = GenerationCache(entries=8)
+"""What was read from the latest logs, by the identity of their records; one turn reads a few times.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,14 @@ class Past:
 
     @classmethod
     def of(cls, log: Log) -> Past:
-        """Read a log from its beginning."""
+        """Read a log from its beginning; the latest ones are remembered."""
+        known = _read.get(id(log.records))
+        if known is not None and known[0] is log.records:
+            return known[1]
+        return _read.put(id(log.records), (log.records, cls._of(log)))[1]
+
+    @classmethod
+    def _of(cls, log: Log) -> Past:
         head: tuple[Mapping[str, Any], ...] = ()
         messages: list[Mapping[str, Any]] = []
         compactions: list[Compaction] = []

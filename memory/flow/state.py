@@ -28,6 +28,7 @@ class Joined:
         start: Where they begin, counted without the head.
         head: The head of the caller, where it is another than the one on record.
         turns: How many turns were on record.
+        before: The digest of the message before what is new, or None.
     """
 
     conversation: str
@@ -35,6 +36,7 @@ class Joined:
     start: int
     head: tuple[WireMessage, ...] | None
     turns: int
+    before: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

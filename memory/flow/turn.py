@@ -72,7 +72,11 @@ def answered(prompt: Prompt, context: Context, fitted: Fitted, reply: Reply) -> 
         if is_due(prompt, context, fitted, reply):
             yield from Spawn(flow=summarize_ahead(prompt, context, reply)).perform()
     except Exception as error:  # noqa: BLE001  # the caller has a reply; nothing may spoil it
-        failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
+        failed = events.Failed(
+            namespace=prompt.namespace,
+            error=type(error).__name__,
+            unrecorded=prompt.joined is not None and prompt.record,
+        )
         yield from Emit(event=failed).perform()
 
 

@@ -15,10 +15,10 @@ from memory.events import Counted, CounterChosen, Event, Evicted, Hook, Skipped
 from memory.flow import Context, LogKey, Prompt, log_key
 from memory.handlers import Outside
 from memory.hooks import LogHook
-from memory.manager.scope import SEPARATOR, CallOptions, checked, current, entered
+from memory.manager.scope import CallOptions, checked, current, entered
 from memory.messages import WireMessage, wire
 from memory.meter import Meter, Tools
-from memory.records import Compaction, Logged, Usage
+from memory.records import SEPARATOR, Compaction, Logged, Usage
 from memory.stores import VolatileStore
 from memory.view import Thread
 from memory.vocabulary import Tokenizer, resolve
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     C = TypeVar("C", bound=OpenAI | AsyncOpenAI)
 
 __all__ = ("Manager", "ManagerOptions")
+
+
+_VERBS = ("load", "append", "known", "find", "forget")
+"""What a store can do; see `memory.stores.Store`."""
 
 
 class ManagerOptions(Options, total=False):
@@ -83,7 +87,7 @@ class Manager:
         self.counter = resolve(tokenizer)
         self.meter = Meter(self.counter, media_tokens=self.settings.media_tokens)
         self.outside = Outside(
-            store=VolatileStore(on_evict=self._evicted) if store is None else store,
+            store=VolatileStore(on_evict=self._evicted) if store is None else _stored(store),
             hooks=(self._announce_counter, *_checked(hooks)),
             count=self.meter.text,
         )
@@ -232,9 +236,29 @@ class Manager:
         return entered(self.outside, checked(options))
 
     def effective(self) -> Mapping[str, Any]:
-        """Return the options in force here and now: those of `override` over the manager's."""
+        """Return the options in force here and now: those of `override` over the manager's.
+
+        A manager that is to have no conversation has none, wherever it is used.
+        """
         here = current(self.outside)
-        return {**self.options, **here} if here else self.options
+        if not here:
+            return self.options
+        none = self.options.get("conversation", SEPARATOR) is None
+        return {**self.options, **here, **({"conversation": None} if none else {})}
+
+    def check_alone(self) -> None:
+        """Refuse calls in two conversations: one of the client, another that is entered here.
+
+        Raises:
+            ConfigError: There are two.
+        """
+        own, here = (o.get("conversation") for o in (self.options, current(self.outside)))
+        if own is not None and here is not None and own != here:
+            msg = (
+                f"this client belongs to conversation {own!r}, and {here!r} is entered here: "
+                "enter conversations with a client that was made without one"
+            )
+            raise ConfigError(msg)
 
     def context(self, options: Mapping[str, Any] | None = None) -> Context:
         """Return how prompts are judged under options; None for those in force here."""
@@ -315,9 +339,20 @@ def _link(record: Compaction | Logged) -> bytes:
     return record.link if isinstance(record, Logged) else record.adoption
 
 
+def _stored(store: Store) -> Store:
+    lacking = [verb for verb in _VERBS if not callable(getattr(store, verb, None))]
+    if lacking:
+        msg = (
+            f"store={store!r} must be a store such as memory.VolatileStore(): it has no "
+            f"{', '.join(lacking)}"
+        )
+        raise ConfigError(msg)
+    return store
+
+
 def _named(namespace: str | None) -> str | None:
-    if namespace is not None and SEPARATOR in namespace:
-        msg = f"namespace={namespace!r} must not contain {SEPARATOR!r}"
+    if namespace is not None and (SEPARATOR in namespace or namespace.endswith("/")):
+        msg = f"namespace={namespace!r} must not contain {SEPARATOR!r} or end with '/'"
         raise ConfigError(msg)
     return namespace
 

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memory import models
-from memory.flow import Outlook, Prompt, outlook
+from memory.flow import Forget, Outlook, Prompt, outlook
 from memory.flow.conversation import add, fork, in_use, past, rewind, standing, undo, whole
-from memory.manager.scope import checked, enter, leave
+from memory.manager.scope import check_name, checked, enter, leave
 from memory.messages import WireMessage, clone, wire
 from memory.records import Compaction
 
@@ -38,6 +38,7 @@ class _Named:
     """
 
     def __init__(self, manager: Manager, name: str) -> None:
+        check_name(name)
         self._options = checked({"conversation": name})
         self._base = manager
         self.name = name
@@ -70,7 +71,7 @@ class _Named:
         return self._base.placed(Prompt(messages=(), model=model, keep_reasoning=keep), options)
 
     def _other(self, name: str | None) -> str:
-        return name or f"{self.name}~{secrets.token_hex(4)}"
+        return f"{self.name}~{secrets.token_hex(4)}" if name is None else name
 
 
 class Conversation(_Named):
@@ -125,7 +126,7 @@ class Conversation(_Named):
         return in_use(self._run(past(self._key)))
 
     def plan(self, *, model: str = models.DEFAULT_MODEL) -> Outlook:
-        """Return what the next call would do about the budget, for free; see `Manager.plan`.
+        """Return what the next call would do about the budget, for free; see `MemoryManager.plan`.
 
         Args:
             model: The model it would be sent to.
@@ -184,7 +185,7 @@ class Conversation(_Named):
         Raises:
             StoreError: The store cannot be written.
         """
-        return self._manager.store.forget(self._key)
+        return self._run(Forget(key=self._key).perform())
 
     @property
     def _context(self) -> Context:
@@ -300,7 +301,7 @@ class AsyncConversation(_Named):
         Raises:
             StoreError: The store cannot be written.
         """
-        return self._manager.store.forget(self._key)
+        return await self._run(Forget(key=self._key).perform())
 
     @property
     def _context(self) -> Context:

@@ -7,6 +7,7 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING, Unpack
 
 from memory import models
+from memory.background import running_loop
 from memory.flow import Outlook, fit, outlook
 from memory.handlers import AsyncHandler, Handler
 from memory.manager.base import Manager, ManagerOptions
@@ -110,9 +111,12 @@ class MemoryManager(Manager):
             timeout: Seconds to wait at most; None for as long as it takes.
 
         Returns:
-            Whether all are done.
+            Whether all are done. Those that run in an event loop of this very thread are not
+            waited for, and so are not.
         """
-        return not wait(self.outside.background.pending(), timeout).not_done
+        background, loop = self.outside.background, running_loop()
+        waited = wait(background.pending(beside=loop), timeout)
+        return not waited.not_done and (loop is None or not background.pending())
 
     def handler(self) -> Handler:
         """Return who performs the effects of one flow."""

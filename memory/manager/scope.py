@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from memory.errors import ConfigError
 from memory.identity import digest
 from memory.messages import WireMessage, wire
+from memory.records import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = (
-    "SEPARATOR",
     "CallOptions",
+    "check_name",
     "checked",
     "current",
     "enter",
@@ -24,9 +25,6 @@ __all__ = (
     "is_inside",
     "leave",
 )
-
-SEPARATOR = "//"
-"""Between the namespace of a manager and the name of a conversation, so in neither."""
 
 
 class CallOptions(TypedDict, total=False):
@@ -75,18 +73,26 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
         msg = f"budget={budget} must be a positive number of tokens"
         raise ConfigError(msg)
     if kept.get("conversation") is not None:
-        _check_name(kept["conversation"])
+        check_name(kept["conversation"])
     if "pinned" in kept:
+        if not isinstance(kept["pinned"], (list, tuple)):
+            msg = f"pinned={kept['pinned']!r} must be a list of messages"
+            raise ConfigError(msg)
         kept["pinned"] = frozenset(map(digest, wire(kept["pinned"])))
     return kept
 
 
-def _check_name(name: object) -> None:
+def check_name(name: object) -> None:
+    """Check the name of a conversation.
+
+    Raises:
+        ConfigError: It is no printable text, or could be taken for another one.
+    """
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         msg = f'conversation={name!r} must be a name such as "user-42/trip"'
         raise ConfigError(msg)
-    if SEPARATOR in name:
-        msg = f"conversation={name!r} must not contain {SEPARATOR!r}"
+    if SEPARATOR in name or name.startswith("/"):
+        msg = f"conversation={name!r} must not contain {SEPARATOR!r} or begin with '/'"
         raise ConfigError(msg)
 
 

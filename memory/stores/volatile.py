@@ -52,7 +52,7 @@ class VolatileStore:
         self.on_evict = on_evict
         self._conversations = conversations
         self._messages = messages
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the garbage collector may run what reads while it is held
         self._logs: OrderedDict[LogKey, Log] = OrderedDict()
         self._namespaces: dict[str, _Namespace] = {}
         self._held = 0

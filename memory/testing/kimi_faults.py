@@ -148,12 +148,22 @@ class Faults:
         self._lock = Lock()
 
     def queue(self, fault: Fault, *, times: int, only: Kind | None) -> None:
-        """Add a fault to the queue, several times over."""
+        """Add a fault to the queue, several times over.
+
+        Raises:
+            TypeError: It is no `Fault`.
+        """
+        _check(fault)
         with self._lock:
             self._next.extend([_Order(fault, only)] * times)
 
     def keep(self, fault: Fault, *, only: Kind | None) -> None:
-        """Switch a fault on until `clear`."""
+        """Switch a fault on until `clear`.
+
+        Raises:
+            TypeError: It is no `Fault`.
+        """
+        _check(fault)
         with self._lock:
             self._always.append(_Order(fault, only))
 
@@ -172,3 +182,9 @@ class Faults:
             else:
                 due = next((order for order in self._always if order.meets(kind)), None)
         return Effect() if due is None else due.fault.value
+
+
+def _check(fault: object) -> None:
+    if not isinstance(fault, Fault):
+        msg = f"{fault!r} is no Fault; there are {', '.join(Fault.__members__)}"
+        raise TypeError(msg)
