@@ -33,11 +33,16 @@ class Body(Protocol):
 
     Attributes:
         converses: Whether it can go on from a conversation, and its reply be read.
-        prompt: What it asks.
     """
 
     converses: ClassVar[bool]
-    prompt: Prompt
+
+    def prompt(self, place: Mapping[str, Any]) -> Prompt:
+        """Return what it asks.
+
+        Args:
+            place: What else is known of the prompt, by the names of `Prompt`.
+        """
 
     def changes(self, sent: Send) -> dict[str, Any]:
         """Return the keys of the body that have to change for what is sent, with their values."""
@@ -72,18 +77,24 @@ class ChatBody:
 
     def __init__(self, body: Mapping[str, Any], messages: Sequence[WireMessage]) -> None:
         self._body = body
+        self._messages = messages
+
+    def prompt(self, place: Mapping[str, Any]) -> Prompt:
+        """Return what it asks; see `Body`."""
+        body = self._body
         model = str(body.get("model") or models.DEFAULT_MODEL)
         completion = body.get("max_completion_tokens") or body.get("max_tokens")
         thinking, tools, key = (body.get(k) for k in ("thinking", "tools", "prompt_cache_key"))
         mode = thinking if isinstance(thinking, Mapping) else {}
-        self.prompt = Prompt(
-            messages=messages,
+        return Prompt(
+            messages=self._messages,
             tools=tuple(tools) if isinstance(tools, (list, tuple)) else (),
             model=model,
             completion=completion if isinstance(completion, int) else None,
             thinking=mode.get("type") != "disabled",
             keep_reasoning=mode.get("keep") == "all" or models.keeps_reasoning(model),
             cache_key=key if isinstance(key, str) else None,
+            **place,
         )
 
     @classmethod
@@ -133,17 +144,23 @@ class ResponsesBody:
     converses: ClassVar[bool] = False
 
     def __init__(self, body: Mapping[str, Any], items: Items) -> None:
+        self._body = body
         self._items = items
+
+    def prompt(self, place: Mapping[str, Any]) -> Prompt:
+        """Return what it asks; see `Body`."""
+        body = self._body
         model = str(body.get("model") or models.DEFAULT_MODEL)
         completion, key = body.get("max_output_tokens"), body.get("prompt_cache_key")
-        self.prompt = Prompt(
-            messages=items.messages,
-            tools=items.tools,
+        return Prompt(
+            messages=self._items.messages,
+            tools=self._items.tools,
             model=model,
             completion=completion if isinstance(completion, int) else None,
             keep_reasoning=models.keeps_reasoning(model),
             cache_key=key if isinstance(key, str) else None,
             shareable=False,  # the summary is asked for by a chat completion
+            **place,
         )
 
     @classmethod

@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-__all__ = ("GenerationCache",)
+__all__ = ("GenerationCache", "missing")
 
 V = TypeVar("V")
+
+
+def missing(values: Sequence[object]) -> list[int]:
+    """Return where a list has None; that is rare, and so looked for at the speed of `index`."""
+    found: list[int] = []
+    place = 0
+    try:
+        while True:
+            found.append(values.index(None, place))
+            place = found[-1] + 1
+    except ValueError:
+        return found
 
 
 class GenerationCache(Generic[V]):

@@ -51,7 +51,7 @@ class Call:
         self._options = options
         self._body = body
         self._context = manager.context(chosen)
-        self._prompt = manager.placed(body.prompt, chosen)
+        self._prompt = body.prompt(manager.placement(chosen))
 
     @classmethod
     def of(cls, manager: Manager, options: Any) -> Call | None:

@@ -33,7 +33,8 @@ class Flight:
         links: The chain hashes of the input.
         thread: The thread that claimed it.
         loop: The event loop it runs in, weakly; None in a thread.
-        cut: Whether the task that claimed it was cancelled.
+        task: The task that claimed it, weakly; None in a thread.
+        cut: Whether that task was cancelled.
         settle: Brings it to its end on behalf of whoever waits; None where only its owner can.
         landed: Done when it is over; waited for by threads and by tasks of any event loop.
     """
@@ -46,6 +47,7 @@ class Flight:
         "loop",
         "namespace",
         "settle",
+        "task",
         "thread",
     )
 
@@ -55,8 +57,9 @@ class Flight:
         self.namespace = namespace
         self.links = links
         self.thread = threading.current_thread()
-        # No task is kept: what it leaves behind may be what ends this, once it is collected.
+        # Weakly: what a task leaves behind may be what ends this, once it is collected.
         task = None if loop is None else asyncio.current_task(loop)
+        self.task = None if task is None else ref(task)
         self.loop = None if loop is None else ref(loop)
         self.cut = False
         if task is not None:
@@ -74,6 +77,13 @@ class Flight:
         loop = None if self.loop is None else self.loop()
         closed = self.loop is not None and (loop is None or loop.is_closed())
         return self.cut or closed
+
+    def land(self) -> None:
+        """Let those go on who wait; the task is not looked at any more."""
+        self.landed.set_result(None)
+        task = None if self.task is None else self.task()
+        if task is not None and task.get_loop() is running_loop():  # else it would be a race
+            task.remove_done_callback(self._over)
 
     def _over(self, task: asyncio.Task[Any]) -> None:
         self.cut = task.cancelled()
@@ -114,7 +124,7 @@ class Flights:
             if flight not in self._held:
                 return
             self._held.remove(flight)
-        flight.landed.set_result(None)
+        flight.land()
 
 
 class Hold:
@@ -162,9 +172,9 @@ class Hold:
 
     def release(self) -> None:
         """Give up what was claimed, if anything was."""
-        flight, self._mine = self._mine, None
-        if flight is not None:
-            self._flights.release(flight)
+        if self._mine is not None:
+            self._flights.release(self._mine)
+        self._mine = None
 
     def settle_with(self, settle: Callable[[], object]) -> None:
         """Let whoever waits bring what was claimed to its end."""

@@ -13,7 +13,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, cast
 
-from memory.cache import GenerationCache
+from memory.cache import GenerationCache, missing
 from memory.messages import WireMessage, content_parts, is_media, tool_calls
 
 __all__ = (
@@ -85,10 +85,9 @@ def see(messages: Sequence[WireMessage]) -> list[Seen]:
     """Return what is known of each message, in order; under a microsecond for one known."""
     forms = _forms(messages)
     known = _by_form.many(forms)
-    return [
-        _meet(message, form) if seen is None else seen
-        for message, form, seen in zip(messages, forms, known, strict=True)
-    ]
+    for index in missing(known):
+        known[index] = _meet(messages[index], forms[index])
+    return cast("list[Seen]", known)
 
 
 def _forms(messages: Sequence[WireMessage]) -> list[Hashable]:

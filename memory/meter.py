@@ -13,10 +13,10 @@ import json
 import marshal
 from collections.abc import Hashable, Mapping, Sequence
 from math import ceil
-from operator import add
+from operator import add, attrgetter
 from typing import Any, NamedTuple, cast
 
-from memory.cache import GenerationCache
+from memory.cache import GenerationCache, missing
 from memory.counts import Counts
 from memory.identity import Seen, see
 from memory.messages import WireMessage, content_parts, role_of, tool_calls
@@ -54,6 +54,7 @@ RATIO_PRIOR = 200.0
 """Tokens of belief in the estimator before the server's counts bend it."""
 
 
+_SIZE, _MEDIA = attrgetter("size"), attrgetter("media")
 _PLAIN = 2
 """How many keys a message has that is nothing but a role and a text."""
 
@@ -117,9 +118,8 @@ class Meter:
             seen: What `see` returned for `messages`, where it is at hand.
         """
         run = see(messages) if seen is None else seen
-        total = REPLY + THOUGHT + sum([known.size for known in run])
-        total += self._dearest * sum([known.media for known in run])
-        for message in messages:
+        total: int = REPLY + THOUGHT + sum(map(_SIZE, run)) + self._dearest * sum(map(_MEDIA, run))
+        for message in messages if max(map(len, messages), default=0) > _PLAIN else ():
             if len(message) > _PLAIN and (reasoning := message.get("reasoning_content")):
                 total += utf8_bound(str(reasoning))
         return total + utf8_bound(self._declaration(tools).text) + TOOLS
@@ -174,16 +174,16 @@ class Meter:
         self, run: Sequence[Seen], costs: Sequence[float], known: Sequence[float | None]
     ) -> tuple[list[float], float]:
         """Return what each message costs, and how much of the sum was measured."""
-        missing = _missing(known)
+        unknown = missing(known)
         filled = cast("list[float]", known)
-        if missing:
+        if unknown:
             filled = list(filled)
             ratio = self._ratio(run, costs, known)
-            for index in missing:  # texts say nothing about pictures
+            for index in unknown:  # texts say nothing about pictures
                 text = costs[index] - run[index].media * self._media
                 filled[index] = text * (ratio - 1.0)
         sizes = [*map(add, costs, filled)]
-        return sizes, sum(sizes) - sum([sizes[index] for index in missing])
+        return sizes, sum(sizes) - sum([sizes[index] for index in unknown])
 
     def observe(
         self,
@@ -213,7 +213,7 @@ class Meter:
         delta = usage.prompt_tokens - ours - opening
         unknown = [
             _Share(run[i], costs[i], self._weight(run[i], costs[i]), run[i].media)
-            for i in _missing(known)
+            for i in missing(known)
         ]
         if tools and tools_residual is None:
             unknown.append(_Share(declared.key, guessed, guessed, 0))
@@ -278,11 +278,10 @@ class Meter:
     def _message_costs(
         self, messages: Sequence[WireMessage], run: Sequence[Seen], *, keep_reasoning: bool
     ) -> tuple[list[float], list[float | None]]:
-        known = self._costs.many(run)
-        costs = [
-            self._costs.put(key, self._cost(message)) if cost is None else cost
-            for key, message, cost in zip(run, messages, known, strict=True)
-        ]
+        found = self._costs.many(run)
+        for index in missing(found):
+            found[index] = self._costs.put(run[index], self._cost(messages[index]))
+        costs = cast("list[float]", found)
         for index in range(0 if keep_reasoning else _loop_start(messages), len(messages)):
             if len(messages[index]) > _PLAIN:
                 costs[index] += self._reasoning(messages[index])
@@ -320,18 +319,6 @@ def believed(reported: float, counted: float) -> float:
     """Return the tokens that were reported, or those counted where the report cannot be true."""
     low, high = PLAUSIBLE
     return reported if low * counted <= reported <= high * counted else counted
-
-
-def _missing(known: Sequence[float | None]) -> list[int]:
-    """Return where a list has None; that is rare, and so looked for at the speed of `index`."""
-    found: list[int] = []
-    place = 0
-    try:
-        while True:
-            found.append(known.index(None, place))
-            place = found[-1] + 1
-    except ValueError:
-        return found
 
 
 def _pieces(message: WireMessage) -> tuple[list[str], list[Mapping[str, Any]]]:

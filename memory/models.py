@@ -6,6 +6,7 @@ Windows and thinking rules are those of the official model list and quick-start 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 __all__ = (
@@ -72,6 +73,7 @@ def keeps_reasoning(model: str) -> bool:
     return thinking(model) == "always" and "kimi-k2-thinking" not in model
 
 
+@lru_cache(maxsize=256)
 def _facts(model: str) -> tuple[int, Thinking]:
     name = _name(model)
     for prefix, tokens, mode in _FAMILIES:

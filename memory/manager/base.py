@@ -268,20 +268,15 @@ class Manager:
         policy = replace(self._context.policy, budget=chosen["budget"])
         return replace(self._context, policy=policy)
 
-    def placed(self, prompt: Prompt, options: Mapping[str, Any] | None = None) -> Prompt:
-        """Return a prompt with what options say about it, in the namespace of this manager."""
-        chosen = self.effective() if options is None else options
-        name = chosen.get("conversation")
-        if not chosen:
-            return replace(prompt, namespace=self.namespace)
-        return replace(
-            prompt,
-            namespace=self.namespace if name is None else self.log_of(name).namespace,
-            log=None if name is None else self.log_of(name),
-            conversation=name,
-            record=chosen.get("record", True),
-            pinned=chosen.get("pinned", frozenset()),
-        )
+    def placement(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what options say about a prompt, as arguments of `Prompt`."""
+        name = options.get("conversation")
+        if name is None:
+            place: dict[str, Any] = {"namespace": self.namespace}
+        else:
+            key = self.log_of(name)
+            place = {"namespace": key.namespace, "log": key, "conversation": name}
+        return place | {key: options[key] for key in ("record", "pinned") if key in options}
 
     def log_of(self, conversation: str) -> LogKey:
         """Return the log of a conversation."""
@@ -306,14 +301,14 @@ class Manager:
         max_completion_tokens: int | None,
     ) -> Prompt:
         messages = wire(messages)
-        prompt = Prompt(
+        return Prompt(
             messages=messages,
             tools=tuple(tools or ()),
             model=model,
             completion=max_completion_tokens,
             keep_reasoning=models.keeps_reasoning(model),
+            **self.placement({**self.effective(), "conversation": None}),
         )
-        return self.placed(prompt, {**self.effective(), "conversation": None})
 
     def _announce_counter(self, event: Event) -> None:
         """Before the first event that tells a count, tell how it was counted."""

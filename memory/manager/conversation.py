@@ -67,8 +67,8 @@ class _Named:
 
     def _prompt(self, model: str) -> Prompt:
         options = {**self._base.effective(), **self._options}
-        keep = models.keeps_reasoning(model)
-        return self._base.placed(Prompt(messages=(), model=model, keep_reasoning=keep), options)
+        keep, place = models.keeps_reasoning(model), self._base.placement(options)
+        return Prompt(messages=(), model=model, keep_reasoning=keep, **place)
 
     def _other(self, name: str | None) -> str:
         return f"{self.name}~{secrets.token_hex(4)}" if name is None else name
