@@ -204,6 +204,19 @@ def test_twenty_replies_ask_for_one_summary(desk: Desk) -> None:
     assert 1 == len(desk.compactions(DUE))
 
 
+def test_a_second_reply_does_not_wait_for_the_first(desk: Desk) -> None:
+    """While a summary is written, further replies see that and leave it at that."""
+    desk.gate.clear()
+    desk.turn(DUE)
+    assert desk.arrived.wait(timeout=PATIENCE)
+    (first,) = desk.manager.outside.background.pending()
+    desk.turn(DUE + 1)
+    for job in desk.manager.outside.background.pending():
+        assert job is first or job.result(timeout=PATIENCE) is None
+
+    assert [first] == desk.manager.outside.background.pending()
+
+
 def test_branches_share_the_summary(desk: Desk) -> None:
     """What was summarised for one branch is not summarised again for the next."""
     desk.turn(DUE)
@@ -380,4 +393,6 @@ class TestConversations:
         desk.gate.set()
         desk.rest()
 
-        assert ([], []) == (conversation.history(), conversation.compactions())
+        assert [] == conversation.history()
+        key = desk.manager.log_of("warehouse")
+        assert () == desk.manager.store.load(key).records

@@ -11,9 +11,21 @@ from typing import Any
 
 import pytest
 from claimants import LINKS, begun, is_free, outside
-from workbench import SPACE, Scribe, WordCounter
+from workbench import LONG as LONG_CHAT
+from workbench import (
+    SPACE,
+    Scribe,
+    WordCounter,
+    answers,
+    context,
+    kinds_of,
+    play,
+    prompt,
+)
 
+from memory.errors import StoreError
 from memory.flow import Claim, Effect, Enter, Flow, Known, Release
+from memory.flow.fit import fit_or_pass
 from memory.handlers import AsyncHandler, Handler, Outside
 from memory.stores import VolatileStore
 
@@ -277,3 +289,12 @@ def test_a_flow_can_give_up_and_claim_again() -> None:
         return first, second
 
     assert (True, True) == drive(outside(), flow())
+
+
+def test_a_claim_is_given_up_where_memory_fails() -> None:
+    """Before the request goes out without it: nobody is to wait for the reply."""
+    table = answers(find=[(), StoreError("gone")])
+    _, effects = play(fit_or_pass(prompt(LONG_CHAT), context()), table)
+    kinds = kinds_of(effects)
+
+    assert kinds.index("Claim") < kinds.index("Release") < kinds.index("Failed")
