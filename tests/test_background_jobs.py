@@ -13,7 +13,7 @@ from workbench import SPACE, WordCounter
 from memory import AsyncMemoryManager, MemoryManager
 from memory.background import Background
 from memory.drive import run
-from memory.flow import Claim, Flow, Known, Spawn
+from memory.flow import Claim, Flow, Known, Release, Spawn
 from memory.handlers import AsyncHandler, Handler, Outside
 from memory.stores import VolatileStore
 
@@ -97,6 +97,31 @@ def test_a_spawned_flow_has_claims_of_its_own() -> None:
     gate.set()
     job.result(timeout=10)
     assert out.flights.claim(SPACE, LINKS)[1]
+
+
+def test_a_spawned_task_has_claims_of_its_own() -> None:
+    """What the one that spawned it holds is not given up when it ends."""
+    out = outside()
+
+    def beside() -> Flow[None]:
+        yield from Release().perform()
+
+    def flow() -> Flow[bool]:
+        mine = yield from Claim(namespace=SPACE, links=LINKS, patience=0.0).perform()
+        yield from Spawn(flow=beside()).perform()
+        return mine
+
+    async def scenario() -> None:
+        handler = AsyncHandler(out, None)
+        steps = flow()
+        await handler.perform(next(steps))
+        await handler.perform(steps.send(True))  # noqa: FBT003  # the reply to a claim
+        (job,) = out.background.pending()
+        await asyncio.wait_for(asyncio.wrap_future(job), timeout=10)
+
+        assert not out.flights.claim(SPACE, LINKS)[1]
+
+    asyncio.run(scenario())
 
 
 def test_a_job_that_cannot_start_is_not_pending(monkeypatch: pytest.MonkeyPatch) -> None:
