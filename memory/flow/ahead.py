@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from memory import events
 from memory.errors import SummaryError
 from memory.flow.compact import compact
-from memory.flow.effects import Claim, Emit, Flow, Release
+from memory.flow.effects import Claim, Flow, Release
+from memory.flow.log import failed
 from memory.flow.resume import resume
 from memory.flow.state import Context, Fitted, Prompt
 from memory.replies import Reply
@@ -44,8 +44,7 @@ def summarize_ahead(prompt: Prompt, context: Context, reply: Reply) -> Flow[None
     except SummaryError:
         pass  # told as `Rejected`
     except Exception as error:  # noqa: BLE001  # nobody waits for this
-        failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
-        yield from Emit(event=failed).perform()
+        yield from failed(prompt, error).perform()
     yield from Release().perform()
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from memory import events
 from memory.errors import ConflictError
 from memory.flow.effects import Claim, Emit, Flow, Load, Log, Release
-from memory.flow.log import append, compacted, key_of
+from memory.flow.log import append, compacted, failed, key_of
 from memory.flow.resume import resume
 from memory.flow.segment import readable, write_segment
 from memory.flow.state import Context, Prompt, State
@@ -127,8 +127,7 @@ def _put_on_record(
                 return theirs
             yield from append(prompt, thread, record, originals=originals)
     except Exception as error:  # noqa: BLE001  # whatever the store raises
-        failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
-        yield from Emit(event=failed).perform()
+        yield from failed(prompt, error).perform()
     else:
         yield from compacted(prompt, record, paid=True).perform()
     return None

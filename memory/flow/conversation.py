@@ -56,8 +56,7 @@ def join(prompt: Prompt, *, patience: float = 0.0) -> Flow[Prompt]:
     head, before, shared = _aligned(known, tuple(prompt.messages))
     given = tuple(prompt.messages[len(head) :])
     new = given[shared:]
-    _check_answered(known, new, prompt.conversation, whole=True)
-    _check_asked(known, new)
+    _check(known, new, prompt.conversation, whole=True)
     if not shared and known.messages and len(given) > 1 and role_of(given[0]) != "tool":
         event = events.Unaligned(namespace=prompt.namespace, messages=len(given))
         yield from Emit(event=event).perform()
@@ -69,9 +68,9 @@ def join(prompt: Prompt, *, patience: float = 0.0) -> Flow[Prompt]:
         turns=known.turns,
         before=digest(before[-1]) if before else None,
     )
-    whole = [*(head or known.head), *before, *new]
-    same = len(whole) == len(prompt.messages)
-    return replace(prompt, messages=prompt.messages if same else whole, joined=joined)
+    joint = [*(head or known.head), *before, *new]
+    same = len(joint) == len(prompt.messages)
+    return replace(prompt, messages=prompt.messages if same else joint, joined=joined)
 
 
 def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
@@ -192,19 +191,15 @@ def add(key: LogKey, messages: Sequence[WireMessage], *, conversation: str) -> F
 
     def turn(log: Log) -> list[Turn]:
         now = Past.of(log)
-        if rest:
-            _check_answered(now, rest, conversation, whole=False)
-        _check_asked(now, rest)
+        _check(now, rest, conversation, whole=False)
         return [Turn(start=len(now.ending), messages=rest, head=new)]
 
     before = yield from write(key, turn)
     return len(Past.of(before).ending) + len(rest)
 
 
-def _check_answered(
-    known: Past, new: Sequence[WireMessage], conversation: str, *, whole: bool
-) -> None:
-    """Refuse what comes between calls and their results.
+def _check(known: Past, new: Sequence[WireMessage], conversation: str, *, whole: bool) -> None:
+    """Refuse what comes between calls and their results, and results that nothing waits for.
 
     Args:
         known: What is on record.
@@ -218,10 +213,7 @@ def _check_answered(
     stranger = bool(given) and given[0] not in known.unanswered
     if known.unanswered and (stranger or (missing and (whole or len(given) < len(new)))):
         raise ConversationBusy(conversation=conversation, missing=missing or known.unanswered)
-
-
-def _check_asked(known: Past, new: Sequence[WireMessage]) -> None:
-    if new and role_of(new[0]) == "tool" and not known.unanswered:
+    if given and not known.unanswered:
         msg = "a tool result has to follow the call that it answers: add the call first"
         raise HistoryError(msg, index=0)
 

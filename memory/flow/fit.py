@@ -10,7 +10,7 @@ from memory.counts import Counts
 from memory.errors import BudgetError
 from memory.flow.compact import alone, compact
 from memory.flow.effects import Emit, Flow
-from memory.flow.log import append
+from memory.flow.log import append, failed
 from memory.flow.resume import best, diverged, earliest, find, resume
 from memory.flow.state import Context, Fitted, Prompt, State
 from memory.identity import Seen, see
@@ -105,8 +105,8 @@ def fit_or_pass(prompt: Prompt, context: Context) -> Flow[Fitted]:
         context.windows.refute(prompt.model)  # let the server say it, with the number
         return (yield from fit_or_pass(prompt, context))
     except Exception as error:  # noqa: BLE001  # whatever it is, the request goes out
-        failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
-    yield from Emit(event=failed).perform()
+        told = failed(prompt, error)
+    yield from told.perform()
     try:
         return (yield from fit(replace(prompt, record=False, blind=True), context))
     except BudgetError:

@@ -12,7 +12,7 @@ from memory.messages import clone
 from memory.records import Compaction, Logged, LogKey, Record
 from memory.view import Thread
 
-__all__ = ("append", "compacted", "key_of", "log_key", "write")
+__all__ = ("append", "compacted", "failed", "key_of", "log_key", "write")
 
 ATTEMPTS = 8
 """Conversations that begin alike share a log, so that strangers meet there."""
@@ -107,5 +107,13 @@ def compacted(prompt: Prompt, record: Compaction, *, paid: bool) -> Emit:
         tokens_before=record.tokens_before,
         tokens_after=record.tokens_after,
         paid=paid,
+    )
+    return Emit(event=event)
+
+
+def failed(prompt: Prompt, error: Exception, *, unrecorded: bool = False) -> Emit:
+    """Return the effect that tells of an error of memory's own, by its type alone."""
+    event = events.Failed(
+        namespace=prompt.namespace, error=type(error).__name__, unrecorded=unrecorded
     )
     return Emit(event=event)

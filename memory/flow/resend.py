@@ -145,12 +145,4 @@ def _last_media(state: State) -> int | None:
 
 
 def _tokens(prompt: Prompt, context: Context, fitted: Fitted) -> int:
-    if fitted.counted:
-        return fitted.tokens
-    counts = context.meter.count(
-        fitted.messages,
-        tools=prompt.tools,
-        thinking=prompt.thinking,
-        keep_reasoning=prompt.keep_reasoning,
-    )
-    return counts.total
+    return fitted.tokens if fitted.counted else context.count(prompt, fitted.messages).total

@@ -119,6 +119,22 @@ class Context:
             window=self.windows.of(prompt.model),
         )
 
+    def count(
+        self,
+        prompt: Prompt,
+        messages: Sequence[WireMessage],
+        *,
+        seen: Sequence[Seen] | None = None,
+    ) -> Counts:
+        """Return what messages cost when they are sent for a prompt."""
+        return self.meter.count(
+            messages,
+            seen=seen,
+            tools=prompt.tools,
+            thinking=prompt.thinking,
+            keep_reasoning=prompt.keep_reasoning,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
@@ -165,13 +181,7 @@ class State:
         messages, seen = view.compose()
         if view.record and view.record.synthetic and view.record.cost is not None:
             context.meter.suggest(view.record.synthetic, view.record.cost)
-        counts = context.meter.count(
-            messages,
-            seen=seen,
-            tools=prompt.tools,
-            thinking=prompt.thinking,
-            keep_reasoning=prompt.keep_reasoning,
-        )
+        counts = context.count(prompt, messages, seen=seen)
         policy = context.policy
         budget = policy.thresholds(
             limit=context.limit(prompt),

@@ -11,6 +11,7 @@ from memory.flow.ahead import is_due, summarize_ahead
 from memory.flow.conversation import commit, join
 from memory.flow.effects import Answer, Emit, Flow, Send, Spawn
 from memory.flow.fit import fit_or_pass
+from memory.flow.log import failed
 from memory.flow.resend import Remedy, learn, lower, reply_room, shed_media, shrink
 from memory.flow.state import Context, Fitted, Prompt
 from memory.overflow import Overflow, body_too_large, overflow_of
@@ -72,12 +73,8 @@ def answered(prompt: Prompt, context: Context, fitted: Fitted, reply: Reply) -> 
         if is_due(prompt, context, fitted, reply):
             yield from Spawn(flow=summarize_ahead(prompt, context, reply)).perform()
     except Exception as error:  # noqa: BLE001  # the caller has a reply; nothing may spoil it
-        failed = events.Failed(
-            namespace=prompt.namespace,
-            error=type(error).__name__,
-            unrecorded=prompt.joined is not None and prompt.record,
-        )
-        yield from Emit(event=failed).perform()
+        unrecorded = prompt.joined is not None and prompt.record
+        yield from failed(prompt, error, unrecorded=unrecorded).perform()
 
 
 def _taken(prompt: Prompt, context: Context, fitted: Fitted, answer: Answer) -> Flow[Any]:
@@ -131,8 +128,7 @@ def _tried(prompt: Prompt, remedy: Flow[Remedy | None], refused: Exception) -> F
     except BudgetError as error:
         refused.add_note(str(error))
     except Exception as error:  # noqa: BLE001  # the refusal says more than what failed here
-        failed = events.Failed(namespace=prompt.namespace, error=type(error).__name__)
-        yield from Emit(event=failed).perform()
+        yield from failed(prompt, error).perform()
     if found is None:
         raise refused
     return found
