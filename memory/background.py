@@ -8,10 +8,12 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from memory.drive import running_loop
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ("Background", "running_loop")
+__all__ = ("Background",)
 
 
 class _Task(NamedTuple):
@@ -94,11 +96,3 @@ class Background:
         if done in self._jobs:
             del self._jobs[done]
             done.set_result(None)
-
-
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the event loop that runs here, or None where that is of another library, or none."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

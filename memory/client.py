@@ -59,6 +59,7 @@ def wrap(
     *,
     manager: Manager | None = None,
     conversation: str | None = None,
+    user: str | None = None,
     inplace: bool = False,
     **options: Unpack[ManagerOptions],
 ) -> C:
@@ -78,6 +79,8 @@ def wrap(
         manager: The manager to use; None for one of its own.
         conversation: The conversation that all calls go on from, such as `"user-42/trip"`: they
             send what is new, and memory keeps the rest. None for callers who send everything.
+        user: Whose records they are, any text; None for what stands before the first slash of
+            `conversation`, or for nobody in particular.
         inplace: Whether to give `client` itself a memory and return it, so that what others have
             patched on it stays in force; its type is then a subclass of what it was.
         **options: How to make that manager: `budget` and everything else that `Manager` takes.
@@ -100,8 +103,10 @@ def wrap(
         msg = f"the manager has its own settings; give it {', '.join(options)} instead of wrap()"
         raise ConfigError(msg)
     chosen = manager or _manager_for(client, options)
+    if user is not None:
+        chosen = chosen.with_options(user=user)
     if conversation is not None:
-        chosen = chosen.with_options(conversation=conversation)
+        chosen = chosen.with_options(conversation=conversation, user=user)
     _check_colour(client, chosen)
     if inplace:
         if "request" in vars(client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
     from memory.flow import Effect, Flow
 
-__all__ = ("arun", "run")
+__all__ = ("arun", "run", "running_loop")
 
 T = TypeVar("T")
 
@@ -51,3 +52,11 @@ async def arun(flow: Flow[T], perform: Callable[[Effect[Any]], Awaitable[Any]]) 
         except StopIteration as stop:
             result: T = stop.value
             return result
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs here, or None where that is of another library, or none."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -9,7 +9,11 @@
     ├── SummaryError      the summariser failed; caught inside `fit`, which falls back
     ├── ConversationBusy  the conversation waits for tool results: send them, or go back
     └── StoreError        the store failed
-        └── ConflictError     somebody else wrote first: reload and try again
+        ├── ConflictError     somebody else wrote first: reload and try again
+        ├── CorruptError      what is stored cannot be read: see `where`; the rest can
+        ├── SchemaError       the database is of another version: `kimi-memory db upgrade`
+        ├── SealedError       no key opens what is stored: see `where`; nothing is changed
+        └── UnsupportedError  this kind of store cannot do that: see `capability`
 
 The root is not called ``MemoryError``: that is a builtin of Python's, and ``except MemoryError``
 would catch the wrong thing.
@@ -27,11 +31,15 @@ __all__ = (
     "ConfigError",
     "ConflictError",
     "ConversationBusy",
+    "CorruptError",
     "HistoryError",
     "KimiMemoryError",
     "PatchedClientWarning",
+    "SchemaError",
+    "SealedError",
     "StoreError",
     "SummaryError",
+    "UnsupportedError",
 )
 
 
@@ -129,6 +137,62 @@ class ConflictError(StoreError):
         self.expected = expected
         self.actual = actual
         super().__init__(f"the log is at version {actual}, not {expected}: load it and try again")
+
+
+class CorruptError(StoreError):
+    """What is stored under a key cannot be read; the rest can, and nothing was overwritten.
+
+    Attributes:
+        where: Which row, key or file.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = where
+        super().__init__(
+            f"{where} cannot be read: {reason}. It was left as it is; restore it from a backup, "
+            "or forget that conversation"
+        )
+
+
+class SchemaError(StoreError):
+    """The database has another schema than this version of the library reads and writes.
+
+    Attributes:
+        found: The version of the database.
+        wanted: The version that is needed.
+    """
+
+    def __init__(self, message: str, *, found: int, wanted: int) -> None:
+        self.found = found
+        self.wanted = wanted
+        super().__init__(message)
+
+
+class SealedError(StoreError):
+    """None of the keys opens what is stored; it was left as it is.
+
+    Attributes:
+        where: Which log.
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(
+            f"{where} is sealed with another key: give the key it was written with, after the "
+            "newest one. Nothing was changed"
+        )
+
+
+class UnsupportedError(StoreError):
+    """This kind of store cannot do what was asked.
+
+    Attributes:
+        capability: What it lacks, such as `"search"`.
+    """
+
+    def __init__(self, capability: str, message: str) -> None:
+        self.capability = capability
+        super().__init__(message)
 
 
 class PatchedClientWarning(UserWarning):

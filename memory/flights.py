@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from memory.background import running_loop
+from memory.drive import running_loop
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -36,11 +36,13 @@ class Flight:
         task: The task that claimed it, weakly; None in a thread.
         cut: Whether that task was cancelled.
         settle: Brings it to its end on behalf of whoever waits; None where only its owner can.
+        also: Gives up what was taken with it, such as a lease; None for nothing.
         landed: Done when it is over; waited for by threads and by tasks of any event loop.
     """
 
     __slots__ = (
         "__weakref__",
+        "also",
         "cut",
         "landed",
         "links",
@@ -65,6 +67,7 @@ class Flight:
         if task is not None:
             task.add_done_callback(self._over)
         self.settle: Callable[[], object] | None = None
+        self.also: Callable[[], object] | None = None
         self.landed: Future[None] = Future()
         self.landed.set_running_or_notify_cancel()  # whoever waits cannot cancel it
 
@@ -124,6 +127,8 @@ class Flights:
             if flight not in self._held:
                 return
             self._held.remove(flight)
+        if flight.also is not None:
+            flight.also()
         flight.land()
 
 
@@ -180,6 +185,11 @@ class Hold:
         """Let whoever waits bring what was claimed to its end."""
         if self._mine is not None:
             self._mine.settle = settle
+
+    def release_with(self, also: Callable[[], object]) -> None:
+        """Have something given up together with what was claimed."""
+        if self._mine is not None:
+            self._mine.also = also
 
     def hand_over(self) -> Hold:
         """Return what was claimed as something that outlasts the run of this flow."""

@@ -10,24 +10,23 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memory.background import Background
-from memory.drive import arun, run
-from memory.errors import SummaryError
+from memory.drive import arun, run, running_loop
+from memory.errors import SummaryError, UnsupportedError
 from memory.flights import Flights, Hold
 from memory.flow import (
-    Append,
+    Await,
     Claim,
     Emit,
     Enter,
     Extract,
-    Find,
-    Forget,
-    Known,
-    Load,
+    Opened,
     Release,
     Send,
     Spawn,
+    Stored,
     Summarize,
 )
+from memory.leases import TURN, Leases, Sleep, summary_purpose
 from memory.records import SEPARATOR
 from memory.summary import Draft
 
@@ -71,6 +70,7 @@ class Outside:
         count: Text -> tokens, for the offline summariser.
         flights: Who is summarising what.
         turns: Who has a turn in which conversation.
+        leases: Who has what among the processes that share the store.
         background: Where flows run that nobody waits for.
     """
 
@@ -80,7 +80,12 @@ class Outside:
     flights: Flights = field(default_factory=Flights)
     turns: Flights = field(default_factory=Flights)
     background: Background = field(default_factory=Background)
+    leases: Leases = field(init=False)
     _here: _Here = field(default_factory=_Here)
+
+    def __post_init__(self) -> None:
+        """Share the leases of the store."""
+        object.__setattr__(self, "leases", Leases(self.store))
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect that needs no summariser and return the reply."""
@@ -102,15 +107,8 @@ class Outside:
 
     def _perform(self, effect: Effect[Any]) -> Any:
         match effect:
-            case Known(namespace=namespace):
-                return self.store.known(namespace)
-            case Find(namespace=namespace, hashes=hashes):
-                return self.store.find(namespace, hashes)
-            case Load(key=key) | Forget(key=key):
-                read = isinstance(effect, Load)
-                return self.store.load(key) if read else self.store.forget(key)
-            case Append(key=key, records=records, expected=expected):
-                return self.store.append(key, records, expected=expected)
+            case Stored():
+                return effect.on(self._able(effect))
             case Emit(event=event):
                 return self.emit(event)
             case Extract(request=request):
@@ -118,11 +116,36 @@ class Outside:
         msg = f"no handler for {type(effect).__name__}"
         raise TypeError(msg)
 
+    async def aperform(self, effect: Effect[Any]) -> Any:
+        """Perform an effect that needs no summariser, without keeping the event loop waiting."""
+        if not isinstance(effect, Stored) or getattr(self.store, "immediate", False):
+            return self.perform(effect)
+        twin = getattr(self.store, "asynchronous", None)
+        if twin is not None and running_loop() is not None:
+            self._able(effect)
+            return await effect.on(twin)
+        from anyio import to_thread  # noqa: PLC0415  # comes with openai
+
+        return await to_thread.run_sync(self.perform, effect)
+
+    def _able(self, effect: Stored[Any]) -> Store:
+        """Return the store, if it can do what is asked.
+
+        Raises:
+            UnsupportedError: It cannot.
+        """
+        if effect.verb and not hasattr(self.store, effect.verb):
+            kind = type(self.store).__name__
+            msg = f"{kind} cannot do that: it has no {effect.verb}(); see the table of stores"
+            raise UnsupportedError(effect.verb, msg)
+        return self.store
+
     def emit(self, event: Event) -> None:
         """Tell every hook; one that raises is logged and does not stop the others."""
         namespace, named, conversation = event.namespace.partition(SEPARATOR)
         if named:
-            event = replace(event, namespace=namespace, conversation=conversation)
+            name = None if conversation.endswith(SEPARATOR) else conversation
+            event = replace(event, namespace=namespace, conversation=name)
         for hook in self.hooks:
             try:
                 hook(event)
@@ -142,12 +165,36 @@ class _Holding:
     """What one run of a flow may hold on to."""
 
     def __init__(self, outside: Outside) -> None:
+        self._outside = outside
         self._claim = Hold(outside.flights)
         self.turn = Hold(outside.turns)
 
-    def _wanted(self, effect: Claim | Enter) -> tuple[Hold, Sequence[bytes]]:
-        """Return what an effect asks to hold, and the chain hashes it stands for."""
-        return (self._claim, effect.links) if isinstance(effect, Claim) else (self.turn, WHOLE)
+    def _wanted(self, effect: Claim | Enter) -> tuple[Hold, Sequence[bytes], str]:
+        """Return what an effect asks to hold, the chain hashes it stands for, and its lease."""
+        if isinstance(effect, Enter):
+            return self.turn, WHOLE, TURN
+        return self._claim, effect.links, summary_purpose(effect.key, effect.links)
+
+    def _leased(self, hold: Hold, effect: Claim | Enter, purpose: str) -> None:
+        """Have the lease given up with the hold."""
+
+        def give_up() -> None:
+            self._outside.leases.give_up(effect.key, purpose)
+
+        def later() -> None:
+            if running_loop() is None:
+                self._outside.aside(give_up)
+            else:
+                self._outside.background.thread(give_up)
+
+        hold.release_with(later)
+
+    def _among_processes(self, effect: Await | Opened) -> Flow[Any]:
+        leases = self._outside.leases
+        if isinstance(effect, Opened):
+            return leases.open(effect.key, is_open=effect.open)
+        self.turn.release()
+        return leases.await_answer(effect.key, effect.version, effect.patience)
 
     def _let_go(self) -> None:
         self._claim.release()
@@ -169,7 +216,6 @@ class Handler(_Holding):
         summarizer: Summarizer | None,
         send: Callable[[Send], Answer] | None = None,
     ) -> None:
-        self._outside = outside
         self._summarizer = summarizer
         self._send = send
         super().__init__(outside)
@@ -189,14 +235,28 @@ class Handler(_Holding):
             case Send() if self._send is not None:
                 return self._send(effect)
             case Claim() | Enter():
-                hold, links = self._wanted(effect)
-                return hold.take(effect.namespace, links, effect.patience)
+                return self._take(effect)
+            case Await() | Opened():
+                return run(self._among_processes(effect), self.perform)
+            case Sleep(seconds=seconds):
+                return time.sleep(seconds)
             case Release():
                 return self._claim.release()
             case Spawn(flow=flow):
                 beside = Handler(self._outside, self._summarizer)
                 return self._outside.background.thread(lambda: beside.run(flow))
         return self._outside.perform(_offline(effect))
+
+    def _take(self, effect: Claim | Enter) -> bool:
+        end = time.monotonic() + effect.patience
+        hold, links, purpose = self._wanted(effect)
+        if not hold.take(effect.key.scope, links, effect.patience):
+            return False
+        leases, left = self._outside.leases, max(0.0, end - time.monotonic())
+        taken = run(leases.take(effect.key, purpose, left), self.perform)
+        if taken and leases.supported:
+            self._leased(hold, effect, purpose)
+        return taken
 
     def _summarize(self, request: SummaryRequest, summarizer: Summarizer) -> Draft:
         from tenacity import Retrying  # noqa: PLC0415  # 26 ms that most calls never need
@@ -221,7 +281,6 @@ class AsyncHandler(_Holding):
         summarizer: AsyncSummarizer | None,
         send: Callable[[Send], Awaitable[Answer]] | None = None,
     ) -> None:
-        self._outside = outside
         self._summarizer = summarizer
         self._send = send
         super().__init__(outside)
@@ -241,14 +300,28 @@ class AsyncHandler(_Holding):
             case Send() if self._send is not None:
                 return await self._send(effect)
             case Claim() | Enter():
-                hold, links = self._wanted(effect)
-                return await hold.atake(effect.namespace, links, effect.patience)
+                return await self._take(effect)
+            case Await() | Opened():
+                return await arun(self._among_processes(effect), self.perform)
+            case Sleep(seconds=seconds):
+                return await _slept(seconds)
             case Release():
                 return self._claim.release()
             case Spawn(flow=flow):
                 beside = AsyncHandler(self._outside, self._summarizer)
                 return self._outside.background.task(beside.run(flow))
-        return self._outside.perform(_offline(effect))
+        return await self._outside.aperform(_offline(effect))
+
+    async def _take(self, effect: Claim | Enter) -> bool:
+        end = time.monotonic() + effect.patience
+        hold, links, purpose = self._wanted(effect)
+        if not await hold.atake(effect.key.scope, links, effect.patience):
+            return False
+        leases, left = self._outside.leases, max(0.0, end - time.monotonic())
+        taken = await arun(leases.take(effect.key, purpose, left), self.perform)
+        if taken and leases.supported:
+            self._leased(hold, effect, purpose)
+        return taken
 
     async def _summarize(self, request: SummaryRequest, summarizer: AsyncSummarizer) -> Draft:
         from tenacity import AsyncRetrying  # noqa: PLC0415  # 26 ms that most calls never need
@@ -262,6 +335,12 @@ class AsyncHandler(_Holding):
         except Exception as error:
             raise SummaryError(_failure(error)) from error
         raise SummaryError(_NEVER)
+
+
+async def _slept(seconds: float) -> None:
+    import anyio  # noqa: PLC0415  # comes with openai
+
+    await anyio.sleep(seconds)
 
 
 def _offline(effect: Effect[Any]) -> Effect[Any]:

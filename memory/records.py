@@ -9,13 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 __all__ = (
     "SEPARATOR",
     "Compaction",
+    "Entry",
+    "Forgotten",
+    "Health",
+    "Hit",
+    "Log",
     "LogKey",
     "Logged",
+    "Match",
     "Record",
     "Segment",
     "Shortened",
@@ -26,7 +32,11 @@ __all__ = (
 
 
 SEPARATOR = "//"
-"""Between the namespace of a manager and the name of a conversation in that of its log."""
+"""Between the namespace of a manager and the label of a conversation, in the names of scopes."""
+
+
+Match = Literal["all", "any"]
+"""Whether a message has to hold all the terms of a query, or one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +45,41 @@ class LogKey:
 
     Attributes:
         namespace: Whose logs; no search crosses it.
-        root: The chain hash of the first message, in hex: one log for each beginning. The log of
-            a conversation with a name has no root, and a namespace of its own.
+        user: Whose conversations within it, any text; empty for nobody in particular. No call
+            reaches from one user to another.
+        name: The name of the conversation; empty for callers who send everything themselves.
+        root: Without a name, the chain hash of the first message, in hex: one log for each
+            beginning.
     """
 
     namespace: str
-    root: str
+    user: str = ""
+    name: str = ""
+    root: str = ""
+
+    @property
+    def scope(self) -> str:
+        """What claims, turns and events of this log go by: the same for no two conversations."""
+        if not self.user and not self.name:
+            return self.namespace
+        return f"{self.namespace}{SEPARATOR}{self.label}"
+
+    @property
+    def label(self) -> str:
+        """User and name as one printable text, as in `"user-42/trip"`."""
+        if not self.user:
+            return self.name
+        return f"{_quoted(self.user)}/{self.name or '/'}"
+
+
+def _quoted(text: str) -> str:
+    """Return a text without slashes and without what cannot be printed, escaped as in URLs."""
+    return "".join(
+        c
+        if c.isprintable() and c not in "%/"
+        else "".join(f"%{byte:02X}" for byte in c.encode("utf-8", "surrogatepass"))
+        for c in text
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,3 +191,94 @@ class Undone:
 
 Record = Compaction | Logged | Turn | Undone
 """Anything a log holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What a store holds under one key.
+
+    Attributes:
+        records: Oldest first.
+        version: Grows with everything appended; 0 for a log that has nothing.
+    """
+
+    records: tuple[Record, ...] = ()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A conversation with a name, in a list of them.
+
+    Attributes:
+        user: Whose it is; empty for nobody in particular.
+        name: Its name.
+        version: The version of its log.
+        messages: How many messages it has now, without the head.
+        updated: When something was appended last, in seconds since 1970.
+    """
+
+    user: str
+    name: str
+    version: int
+    messages: int
+    updated: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A message that a search found.
+
+    Attributes:
+        user: Whose conversation it is in; empty for nobody in particular.
+        name: The name of that conversation.
+        place: Which message of it, counted from 0 without the head.
+        role: Its role.
+        text: Its text.
+        score: How well it matches: larger is better; comparable within one search only.
+    """
+
+    user: str
+    name: str
+    place: int
+    role: str
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """How much was removed: the proof of a `forget`.
+
+    Attributes:
+        logs: How many logs, those without a name included.
+        records: How many records they had.
+        messages: How many original messages were in those.
+        compactions: How many compactions were.
+        documents: How many entries of the search index.
+        leases: How many leases.
+    """
+
+    logs: int = 0
+    records: int = 0
+    messages: int = 0
+    compactions: int = 0
+    documents: int = 0
+    leases: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What a store says of itself.
+
+    Attributes:
+        kind: `"sqlite"`, `"postgres"`, …
+        location: Where it is, without credentials.
+        schema: The version of its schema; None where it has none, 0 before the first.
+        latest: The version that this library writes; None where it has none.
+    """
+
+    kind: str
+    location: str
+    schema: int | None = None
+    latest: int | None = None

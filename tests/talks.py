@@ -37,7 +37,7 @@ class Talk:
     def __init__(self, *, bench: Workbench | None = None, name: str = NAME) -> None:
         self.bench = bench or Workbench(10_000)
         self.name = name
-        self.key = LogKey(namespace=f"tests//{name}", root="")
+        self.key = LogKey(namespace="tests", name=name)
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow on the store."""
@@ -55,7 +55,7 @@ class Talk:
 
     def join(self, *messages: Any, **others: Any) -> Prompt:
         """Return a prompt of new messages after the conversation."""
-        space = self.key.namespace
+        space = self.key.scope
         mine = {"log": self.key, "conversation": self.name, "namespace": space}
         return self.run(join(prompt(list(messages), **mine, **others)))
 

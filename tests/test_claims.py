@@ -27,6 +27,7 @@ from memory.errors import StoreError
 from memory.flow import Claim, Effect, Enter, Flow, Known, Release
 from memory.flow.fit import fit_or_pass
 from memory.handlers import AsyncHandler, Handler, Outside
+from memory.records import LogKey
 from memory.stores import VolatileStore
 
 WHOLE = (b"",)
@@ -37,7 +38,7 @@ LONG = 30.0
 
 def claim(links: tuple[bytes, ...] = LINKS, *, patience: float = LONG, space: str = SPACE) -> Claim:
     """Return the effect that claims a conversation."""
-    return Claim(namespace=space, links=links, patience=patience)
+    return Claim(key=LogKey(namespace=space), links=links, patience=patience)
 
 
 def perform(out: Outside, effect: Effect[Any]) -> Any:
@@ -139,12 +140,12 @@ def test_turns_of_a_conversation_follow_one_another(handle: Callable[..., Any]) 
     out = outside()
     with ThreadPoolExecutor(1) as pool:
         flight = begun(out.turns, WHOLE)
-        waiting = pool.submit(handle, out, Enter(namespace=SPACE, patience=LONG))
+        waiting = pool.submit(handle, out, Enter(key=LogKey(namespace=SPACE), patience=LONG))
         time.sleep(0.02)
 
         assert not waiting.done()
-        assert handle(out, Enter(namespace="another", patience=LONG)) is True
-        assert handle(out, Enter(namespace=SPACE, patience=0.0)) is False
+        assert handle(out, Enter(key=LogKey(namespace="another"), patience=LONG)) is True
+        assert handle(out, Enter(key=LogKey(namespace=SPACE), patience=0.0)) is False
         out.turns.release(flight)
         assert waiting.result(timeout=10) is True
 
@@ -249,7 +250,7 @@ def test_a_turn_ends_with_its_flow(driver: Callable[..., Any]) -> None:
     """Where no stream has taken it over."""
 
     def flow() -> Flow[bool]:
-        return (yield from Enter(namespace=SPACE, patience=0.0).perform())
+        return (yield from Enter(key=LogKey(namespace=SPACE), patience=0.0).perform())
 
     out = outside()
 
@@ -269,8 +270,8 @@ def test_an_interrupted_effect_gives_up_the_claim(driver: Callable[..., Any]) ->
         yield from Known(namespace=SPACE).perform()
 
     class _Store(VolatileStore):
-        def known(self, namespace: str) -> int | None:
-            raise KeyboardInterrupt(namespace)
+        def known(self, namespace: str, *, user: str = "") -> int | None:
+            raise KeyboardInterrupt(namespace, user)
 
     out = Outside(store=_Store(), hooks=(interrupt,), count=WordCounter().count)
 

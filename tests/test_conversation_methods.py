@@ -22,6 +22,7 @@ from kimi_clients import (
 )
 
 from memory import Conversation, ConversationBusy, HistoryError, manager_of
+from memory.records import Forgotten
 from memory.testing import FakeKimi
 
 if TYPE_CHECKING:
@@ -106,7 +107,10 @@ class TestLooking:
         export = conversation.export()
 
         assert export == json.loads(json.dumps(export))
-        assert ("kimi-memory/conversation-1", NAME) == (export["format"], export["conversation"])
+        assert ("kimi-memory/conversation-1", NAME) == (
+            export["format"],
+            f"{export['user']}/{export['conversation']}",
+        )
         assert ([HEAD], True) == (export["head"], export["complete"])
         assert conversation.history() == export["messages"]
         assert len(conversation.compactions()) == len(export["compactions"]) > 0
@@ -254,8 +258,8 @@ class TestChanging:
         fake = FakeKimi()
         client, conversation = filled(fake, turns=40)
         other = conversation.fork(2)
-        assert conversation.forget() > 40
-        assert 0 == conversation.forget()
+        assert conversation.forget().records > 40
+        assert Forgotten() == conversation.forget()
         ask(client, [QUESTION])
 
         assert [QUESTION] == sent(fake)[-1]

@@ -88,7 +88,7 @@ class TestRecording:
         late = ConflictError(expected=0, actual=1)
         first = Log(records=(Turn(start=0, messages=(user("Hi."),)),), version=1)
         table = answers(load=[Log(), first], append=[late, 2])
-        count, asked = play(add(Talk().key, [user("And?")], conversation=NAME), table)
+        count, asked = play(add(Talk().key, [user("And?")]), table)
 
         assert 2 == count
         assert [(0, 0), (1, 1)] == [
@@ -101,7 +101,7 @@ class TestRecording:
         """Writing is tried eight times."""
         table = answers(append=[ConflictError(expected=0, actual=1)])
         with pytest.raises(ConflictError):
-            play(add(Talk().key, [user("And?")], conversation=NAME), table)
+            play(add(Talk().key, [user("And?")]), table)
 
 
 def added(*messages: Any, bench: Workbench | None = None) -> Talk:

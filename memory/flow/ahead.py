@@ -7,7 +7,7 @@ from dataclasses import replace
 from memory.errors import SummaryError
 from memory.flow.compact import compact
 from memory.flow.effects import Claim, Flow, Release
-from memory.flow.log import failed
+from memory.flow.log import failed, key_of
 from memory.flow.resume import resume
 from memory.flow.state import Context, Fitted, Prompt
 from memory.replies import Reply
@@ -32,7 +32,7 @@ def summarize_ahead(prompt: Prompt, context: Context, reply: Reply) -> Flow[None
     prompt that reaches the limit asks again. Whoever is summarising already is left alone.
     """
     thread = prompt.thread()
-    claim = Claim(namespace=prompt.namespace, links=thread.links, patience=0.0)
+    claim = Claim(key=key_of(prompt, thread), links=thread.links, patience=0.0)
     if not (yield from claim.perform()):
         return
     try:

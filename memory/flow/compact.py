@@ -45,8 +45,8 @@ def alone(
     """
     if prompt.blind:
         return (yield from smaller(state))
-    links = state.view.thread.links
-    claim = Claim(namespace=prompt.namespace, links=links, patience=context.deadline)
+    thread = state.view.thread
+    claim = Claim(key=key_of(prompt, thread), links=thread.links, patience=context.deadline)
     yield from claim.perform()
     try:
         found = yield from resume(prompt, context, state.view.thread)

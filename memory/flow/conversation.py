@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from memory import events
 from memory.errors import ConversationBusy, HistoryError
-from memory.flow.effects import Emit, Enter, Flow, Load, Log
+from memory.flow.effects import Await, Emit, Enter, Flow, Load, Log, Opened
 from memory.flow.log import write
 from memory.flow.past import Past
 from memory.flow.resume import best, find
@@ -50,23 +50,46 @@ def join(prompt: Prompt, *, patience: float = 0.0) -> Flow[Prompt]:
     """
     if prompt.log is None or prompt.conversation is None:
         return prompt
-    if prompt.record:
-        yield from Enter(namespace=prompt.namespace, patience=patience).perform()
-    known = yield from past(prompt.log)
-    head, before, shared = _aligned(known, tuple(prompt.messages))
+    while True:
+        if prompt.record:
+            yield from Enter(key=prompt.log, patience=patience).perform()
+        log = yield from Load(key=prompt.log).perform()
+        known = Past.of(log)
+        head, before, shared = _aligned(known, tuple(prompt.messages))
+        given = tuple(prompt.messages[len(head) :])
+        try:
+            _check(known, given[shared:], prompt.conversation, whole=True)
+        except ConversationBusy:
+            waiting = Await(key=prompt.log, version=log.version, patience=patience)
+            patience = (yield from waiting.perform()) if prompt.record else 0.0
+            if patience <= 0:
+                raise
+        else:
+            break
+    return (yield from _joined(prompt, prompt.conversation, known, (head, before, shared)))
+
+
+def _joined(
+    prompt: Prompt,
+    conversation: str,
+    known: Past,
+    aligned: tuple[tuple[WireMessage, ...], tuple[WireMessage, ...], int],
+) -> Flow[Prompt]:
+    """Return a prompt with what is on record before what is new."""
+    head, before, shared = aligned
     given = tuple(prompt.messages[len(head) :])
     new = given[shared:]
-    _check(known, new, prompt.conversation, whole=True)
     if not shared and known.messages and len(given) > 1 and role_of(given[0]) != "tool":
         event = events.Unaligned(namespace=prompt.namespace, messages=len(given))
         yield from Emit(event=event).perform()
     joined = Joined(
-        conversation=prompt.conversation,
+        conversation=conversation,
         new=tuple(map(clone, new)),  # the caller may change theirs before the reply is there
         start=len(before),
         head=tuple(map(clone, head)) if head and head != known.head else None,
         turns=known.turns,
         before=digest(before[-1]) if before else None,
+        answers=bool(known.unanswered),
     )
     joint = [*(head or known.head), *before, *new]
     same = len(joint) == len(prompt.messages)
@@ -97,6 +120,9 @@ def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
     before = yield from write(prompt.log, lambda log: _placed(turn, joined, log))
     if _is_forgotten(Past.of(before), joined):
         return
+    calls = reply.message is not None and reply.complete and bool(tool_calls(reply.message))
+    if calls or joined.answers:
+        yield from Opened(key=prompt.log, open=calls).perform()
     event = events.Recorded(
         namespace=prompt.namespace,
         messages=len(said),
@@ -177,7 +203,7 @@ def whole(prompt: Prompt) -> Flow[Prompt]:
     return replace(prompt, messages=[*known.head, *known.messages])
 
 
-def add(key: LogKey, messages: Sequence[WireMessage], *, conversation: str) -> Flow[int]:
+def add(key: LogKey, messages: Sequence[WireMessage]) -> Flow[int]:
     """Add messages to a conversation without asking for a reply; return how many it has then.
 
     Raises:
@@ -191,7 +217,7 @@ def add(key: LogKey, messages: Sequence[WireMessage], *, conversation: str) -> F
 
     def turn(log: Log) -> list[Turn]:
         now = Past.of(log)
-        _check(now, rest, conversation, whole=False)
+        _check(now, rest, key.label, whole=False)
         return [Turn(start=len(now.ending), messages=rest, head=new)]
 
     before = yield from write(key, turn)

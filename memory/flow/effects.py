@@ -8,17 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from memory.events import Event
 from memory.flow.state import Fitted, Prompt
-from memory.records import Compaction, LogKey, Record
+from memory.records import (
+    Compaction,
+    Entry,
+    Forgotten,
+    Health,
+    Hit,
+    Log,
+    LogKey,
+    Match,
+    Record,
+)
 from memory.replies import Reply
 from memory.summary import Draft, SummaryRequest
 
 __all__ = (
     "Answer",
     "Append",
+    "Await",
+    "CheckHealth",
     "Claim",
     "Effect",
     "Emit",
@@ -27,12 +39,17 @@ __all__ = (
     "Find",
     "Flow",
     "Forget",
+    "ForgetUser",
     "Known",
+    "ListConversations",
     "Load",
     "Log",
+    "Opened",
     "Release",
+    "Search",
     "Send",
     "Spawn",
+    "Stored",
     "Summarize",
 )
 
@@ -55,16 +72,23 @@ Flow: TypeAlias = Generator[Effect[Any], Any, T]
 """A flow that returns a `T`."""
 
 
+class Stored(Effect[R]):
+    """Something a flow needs of the store.
+
+    Attributes:
+        verb: What a store has to be able to do for that; empty for what every store can.
+    """
+
+    __slots__ = ()
+    verb: ClassVar[str] = ""
+
+    def on(self, store: Any) -> Any:
+        """Ask `store`, whose methods return the reply, or something that can be awaited for it."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Log:
-    """What a store holds under one key."""
-
-    records: tuple[Record, ...] = ()
-    version: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known(Effect["int | None"]):
+class Known(Stored["int | None"]):
     """Ask for the smallest number of messages that a record of a namespace was made for.
 
     None when there is no record: then no input needs hashing. A store that cannot tell cheaply
@@ -72,25 +96,39 @@ class Known(Effect["int | None"]):
     """
 
     namespace: str
+    user: str = ""
+
+    def on(self, store: Any) -> Any:
+        """Ask `store`."""
+        return store.known(self.namespace, user=self.user)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Find(Effect[tuple[Compaction, ...]]):
-    """Ask for the records of a namespace whose coverage, adoption or mark is among `hashes`."""
+class Find(Stored[tuple[Compaction, ...]]):
+    """Ask for the records whose coverage, adoption or mark is among `hashes`."""
 
     namespace: str
     hashes: frozenset[bytes]
+    user: str = ""
+
+    def on(self, store: Any) -> Any:
+        """Ask `store`."""
+        return store.find(self.namespace, self.hashes, user=self.user)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load(Effect[Log]):
+class Load(Stored[Log]):
     """Ask for a whole log and its version."""
 
     key: LogKey
 
+    def on(self, store: Any) -> Any:
+        """Ask `store`."""
+        return store.load(self.key)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Append(Effect[int]):
+class Append(Stored[int]):
     """Append records to a log if it is still at `expected`; the reply is the new version.
 
     The handler throws `ConflictError` when it is not.
@@ -100,12 +138,85 @@ class Append(Effect[int]):
     records: tuple[Record, ...]
     expected: int
 
+    def on(self, store: Any) -> Any:
+        """Ask `store`."""
+        return store.append(self.key, self.records, expected=self.expected)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forget(Effect[int]):
-    """Have a whole log removed; the reply is how many records it had."""
+class Forget(Stored[Forgotten]):
+    """Have a whole log removed; the reply is how much that was."""
 
     key: LogKey
+
+    def on(self, store: Any) -> Any:
+        """Ask `store`."""
+        return store.forget(self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetUser(Stored[Forgotten]):
+    """Have all logs of a user removed; the reply is how much that was."""
+
+    verb: ClassVar[str] = "forget_user"
+    namespace: str
+    user: str
+
+    def on(self, store: Any) -> Any:
+        """Ask `store`."""
+        return store.forget_user(self.namespace, self.user)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListConversations(Stored[tuple[Entry, ...]]):
+    """Ask for a page of conversations; see `memory.stores.Listing`."""
+
+    verb: ClassVar[str] = "conversations"
+    namespace: str
+    user: str | None
+    after: tuple[str, str] | None
+    limit: int
+
+    def on(self, store: Any) -> Any:
+        """Ask `store`."""
+        return store.conversations(
+            self.namespace, user=self.user, after=self.after, limit=self.limit
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search(Stored[tuple[Hit, ...]]):
+    """Ask for the messages that match a query; see `memory.stores.Searching`."""
+
+    verb: ClassVar[str] = "search"
+    namespace: str
+    query: str
+    user: str
+    name: str | None
+    match: Match
+    limit: int
+
+    def on(self, store: Any) -> Any:
+        """Ask `store`."""
+        return store.search(
+            self.namespace,
+            self.query,
+            user=self.user,
+            name=self.name,
+            match=self.match,
+            limit=self.limit,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckHealth(Stored[Health]):
+    """Ask the store how it is."""
+
+    verb: ClassVar[str] = "health"
+
+    def on(self, store: Any) -> Any:
+        """Ask `store`."""
+        return store.health()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +248,12 @@ class Claim(Effect[bool]):
     they put on record may serve here too. Without patience the reply is False at once.
 
     Attributes:
-        namespace: Where records are kept.
+        key: The log of the input.
         links: The chain hashes of the input.
         patience: Seconds to wait.
     """
 
-    namespace: str
+    key: LogKey
     links: Sequence[bytes]
     patience: float
 
@@ -156,16 +267,48 @@ class Release(Effect[None]):
 class Enter(Effect[bool]):
     """Ask to be the only turn of a conversation; the reply is whether that is so.
 
-    The turn before is waited for, `patience` seconds at most, to the end of its reply; then the
-    version of the log has to decide. The turn ends with the flow, or with the stream of its reply.
+    The turn before is waited for, `patience` seconds at most, to the end of its reply, whichever
+    process it runs in where the store has leases; then the version of the log has to decide. The
+    turn ends with the flow, or with the stream of its reply.
 
     Attributes:
-        namespace: Where the conversation is kept.
+        key: The log of the conversation.
         patience: Seconds to wait.
     """
 
-    namespace: str
+    key: LogKey
     patience: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Await(Effect[float]):
+    """Give up the turn until a conversation has moved on; the reply are the seconds left.
+
+    None are left where it did not in time, and at once where nobody can be expected to go on: the
+    exchange is open because of this very thread or task, or nobody is known to work on it.
+
+    Attributes:
+        key: The log of the conversation, which is amid an exchange.
+        version: The version that it has.
+        patience: Seconds to wait.
+    """
+
+    key: LogKey
+    version: int
+    patience: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(Effect[None]):
+    """Tell that a turn ended with calls that this caller is to answer, or that it answered them.
+
+    Attributes:
+        key: The log of the conversation.
+        open: Whether there are calls to answer now.
+    """
+
+    key: LogKey
+    open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,15 +18,15 @@ ATTEMPTS = 8
 """Conversations that begin alike share a log, so that strangers meet there."""
 
 
-def log_key(namespace: str, thread: Thread) -> LogKey:
-    """Return the log of an input: one for each first message of a namespace."""
+def log_key(namespace: str, thread: Thread, *, user: str = "") -> LogKey:
+    """Return the log of an input: one for each first message of a namespace and user."""
     root = thread.links[min(1, len(thread.links) - 1)]
-    return LogKey(namespace=namespace, root=root.hex())
+    return LogKey(namespace=namespace, user=user, root=root.hex())
 
 
 def key_of(prompt: Prompt, thread: Thread) -> LogKey:
     """Return the log of a prompt: that of its conversation, else that of its beginning."""
-    return prompt.log or log_key(prompt.namespace, thread)
+    return prompt.log or log_key(prompt.space, thread, user=prompt.user)
 
 
 def append(

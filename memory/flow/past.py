@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from memory.cache import GenerationCache
+from memory.errors import SealedError
 from memory.flow.effects import Log
 from memory.identity import see
 from memory.messages import WireMessage, role_of, tool_calls
@@ -55,6 +56,7 @@ class Past:
         last, turns = Turn(start=0), 0
         for record in log.records:
             if isinstance(record, Turn):
+                _check_open(record)
                 messages[record.start :] = record.messages
                 head = head if record.head is None else record.head
                 last, turns = record, turns + 1
@@ -118,6 +120,18 @@ class Past:
         """
         found = [(ending, _shared(ending, new)) for ending in self.endings()]
         return max(found, key=lambda one: one[1])
+
+
+def _check_open(record: Turn) -> None:
+    """Refuse what was encrypted by a store that this one is not wrapped in.
+
+    Raises:
+        SealedError: It was.
+    """
+    first = record.head[0] if record.head else {}
+    if "ct" in first and "role" not in first:
+        where = "this conversation was written by a sealed store (sealed+…) and"
+        raise SealedError(where)
 
 
 def _shared(ending: Sequence[WireMessage], new: Sequence[WireMessage]) -> int:

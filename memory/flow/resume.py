@@ -24,7 +24,7 @@ def earliest(prompt: Prompt) -> Flow[int | None]:
     if prompt.blind:
         return None
     if prompt.log is None:
-        return (yield from Known(namespace=prompt.namespace).perform())
+        return (yield from Known(namespace=prompt.space, user=prompt.user).perform())
     past = Past.of((yield from Load(key=prompt.log).perform()))
     return min((record.adopted for record in past.compactions), default=None)
 
@@ -41,7 +41,8 @@ def find(prompt: Prompt, thread: Thread) -> Flow[tuple[Thread, list[Compaction]]
     found: Sequence[Compaction]
     if prompt.log is None:
         hashes = frozenset(thread.links).union(first)
-        found = yield from Find(namespace=prompt.namespace, hashes=hashes).perform()
+        wanted = Find(namespace=prompt.space, user=prompt.user, hashes=hashes)
+        found = yield from wanted.perform()
     else:
         found = Past.of((yield from Load(key=prompt.log).perform())).compactions
     for record in found:

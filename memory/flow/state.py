@@ -10,7 +10,7 @@ from memory.identity import Seen
 from memory.messages import WireMessage
 from memory.meter import Meter
 from memory.policy import Budget, Plan, Policy, Sized, plan, plan_cut
-from memory.records import Compaction, LogKey
+from memory.records import SEPARATOR, Compaction, LogKey
 from memory.summary import Role
 from memory.view import Thread, View
 from memory.windows import Windows
@@ -29,6 +29,7 @@ class Joined:
         head: The head of the caller, where it is another than the one on record.
         turns: How many turns were on record.
         before: The digest of the message before what is new, or None.
+        answers: Whether it answers tool calls that are on record.
     """
 
     conversation: str
@@ -37,6 +38,7 @@ class Joined:
     head: tuple[WireMessage, ...] | None
     turns: int
     before: bytes | None = None
+    answers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,8 @@ class Prompt:
         thinking: Whether the reply opens with a thought.
         keep_reasoning: Whether the thoughts of all turns are rendered.
         cache_key: `prompt_cache_key`, or None.
-        namespace: Where records are kept and looked for.
+        namespace: The scope that claims and events go by; see `LogKey.scope`.
+        user: Whose records they are, within the namespace; empty for nobody in particular.
         log: The log of the conversation; None for that of all inputs with the same beginning.
         conversation: The name of the conversation, or None.
         joined: How it goes on from that conversation, once that was read.
@@ -69,6 +72,7 @@ class Prompt:
     keep_reasoning: bool = False
     cache_key: str | None = None
     namespace: str = ""
+    user: str = ""
     log: LogKey | None = None
     conversation: str | None = None
     joined: Joined | None = None
@@ -76,6 +80,11 @@ class Prompt:
     blind: bool = False
     pinned: frozenset[bytes] = frozenset()
     shareable: bool = True
+
+    @property
+    def space(self) -> str:
+        """The namespace that records are kept in and looked for."""
+        return self.namespace.partition(SEPARATOR)[0]
 
     def thread(self, *, seen: Sequence[Seen] | None = None, linked: bool = True) -> Thread:
         """Return the messages as head and rest."""

@@ -12,13 +12,13 @@ from memory.config import Options, Settings
 from memory.counts import Counts
 from memory.errors import ConfigError
 from memory.events import Counted, CounterChosen, Event, Evicted, Hook, Skipped
-from memory.flow import Context, LogKey, Prompt, log_key
+from memory.flow import Context, ListConversations, LogKey, Prompt, Search, log_key
 from memory.handlers import Outside
 from memory.hooks import LogHook
-from memory.manager.scope import CallOptions, checked, current, entered
+from memory.manager.scope import Address, CallOptions, checked, current, entered
 from memory.messages import WireMessage, wire
 from memory.meter import Meter, Tools
-from memory.records import SEPARATOR, Compaction, Logged, Usage
+from memory.records import SEPARATOR, Compaction, Entry, Logged, Match, Usage
 from memory.stores import VolatileStore
 from memory.view import Thread
 from memory.vocabulary import Tokenizer, resolve
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ("Manager", "ManagerOptions")
 
 
+NAMESPACE = "default"
+"""The namespace in stores that outlive the process."""
 _VERBS = ("load", "append", "known", "find", "forget")
 """What a store can do; see `memory.stores.Store`."""
 
@@ -45,7 +47,7 @@ _VERBS = ("load", "append", "known", "find", "forget")
 class ManagerOptions(Options, total=False):
     """Everything a manager takes, as keyword arguments; see `Manager`."""
 
-    store: Store | None
+    store: Store | str | None
     hooks: Sequence[Hook] | None
     tokenizer: Tokenizer | None
     namespace: str | None
@@ -59,12 +61,15 @@ class Manager:
     the same time.
 
     Args:
-        store: Where originals and summaries are kept; None for memory only.
+        store: Where originals and summaries are kept: a store, or the URL of one such as
+            `"sqlite"` or `"postgresql://…"` (see `memory.stores.open_store`); None for memory
+            only, and nothing on disk.
         hooks: Who is told of events; None for `memory.hooks.LogHook`, `()` for nobody.
         tokenizer: A callable from text to tokens, a `tiktoken.Encoding` or the path of a
             `tiktoken.model`; None for the `[exact]` extra, else an estimator.
-        namespace: Summaries are shared between managers on one store that have the same name;
-            None for a random one.
+        namespace: Conversations and summaries are shared between managers on one store that have
+            the same name; None for `"default"` with a store that outlives the process, else for a
+            random one.
         settings_file: A TOML file with settings.
         **options: The settings; see `memory.config.Settings`.
 
@@ -75,7 +80,7 @@ class Manager:
     def __init__(
         self,
         *,
-        store: Store | None = None,
+        store: Store | str | None = None,
         hooks: Sequence[Hook] | None = None,
         tokenizer: Tokenizer | None = None,
         namespace: str | None = None,
@@ -83,11 +88,14 @@ class Manager:
         **options: Unpack[Options],
     ) -> None:
         self.settings = Settings.resolve(options, file=settings_file)
-        self.namespace = _named(namespace) or secrets.token_hex(8)
+        opened = None if store is None else _stored(store)
+        durable = getattr(opened, "durable", False)
+        self.namespace = _named(namespace) or (NAMESPACE if durable else secrets.token_hex(8))
+        self._owned = opened if isinstance(store, str) else None
         self.counter = resolve(tokenizer)
         self.meter = Meter(self.counter, media_tokens=self.settings.media_tokens)
         self.outside = Outside(
-            store=VolatileStore(on_evict=self._evicted) if store is None else _stored(store),
+            store=VolatileStore(on_evict=self._evicted) if opened is None else opened,
             hooks=(self._announce_counter, *_checked(hooks)),
             count=self.meter.text,
         )
@@ -188,7 +196,8 @@ class Manager:
         messages = wire(messages)
         thread = Thread.of(messages)
         links = set(thread.links)
-        records = self.store.load(log_key(self.namespace, thread)).records
+        user = self.effective().get("user", "")
+        records = self.store.load(log_key(self.namespace, thread, user=user)).records
         originals = (r for r in records if isinstance(r, Compaction | Logged))
         return tuple(r for r in originals if _link(r) in links)
 
@@ -254,6 +263,7 @@ class Manager:
         """
         own, here = (o.get("conversation") for o in (self.options, current(self.outside)))
         if own is not None and here is not None and own != here:
+            own, here = self.log_of(own).label, self.log_of(here).label
             msg = (
                 f"this client belongs to conversation {own!r}, and {here!r} is entered here: "
                 "enter conversations with a client that was made without one"
@@ -270,17 +280,21 @@ class Manager:
 
     def placement(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return what options say about a prompt, as arguments of `Prompt`."""
-        name = options.get("conversation")
-        if name is None:
-            place: dict[str, Any] = {"namespace": self.namespace}
+        where = options.get("conversation")
+        if where is None:
+            user = options.get("user", "")
+            scope = LogKey(namespace=self.namespace, user=user).scope
+            place: dict[str, Any] = {"namespace": scope, "user": user}
         else:
-            key = self.log_of(name)
-            place = {"namespace": key.namespace, "log": key, "conversation": name}
+            key = self.log_of(where)
+            place = {"namespace": key.scope, "user": key.user, "log": key}
+            place["conversation"] = key.label
         return place | {key: options[key] for key in ("record", "pinned") if key in options}
 
-    def log_of(self, conversation: str) -> LogKey:
+    def log_of(self, conversation: Address) -> LogKey:
         """Return the log of a conversation."""
-        return LogKey(namespace=f"{self.namespace}{SEPARATOR}{conversation}", root="")
+        user, name = conversation
+        return LogKey(namespace=self.namespace, user=user, name=name)
 
     def once(self, reason: str) -> None:
         """Tell the hooks, the first time, why requests of some kind are left alone."""
@@ -310,6 +324,20 @@ class Manager:
             **self.placement({**self.effective(), "conversation": None}),
         )
 
+    def _listed(self, user: str | None, after: Entry | None, limit: int) -> ListConversations:
+        place = None if after is None else (after.user, after.name)
+        return ListConversations(namespace=self.namespace, user=user, after=place, limit=limit)
+
+    def _searched(self, query: str, user: str, match: Match, limit: int) -> Search:
+        return Search(
+            namespace=self.namespace, query=query, user=user, name=None, match=match, limit=limit
+        )
+
+    def _close(self) -> None:
+        close = getattr(self._owned, "close", None)
+        if close is not None:
+            close()
+
     def _announce_counter(self, event: Event) -> None:
         """Before the first event that tells a count, tell how it was counted."""
         if isinstance(event, Counted):
@@ -334,7 +362,11 @@ def _link(record: Compaction | Logged) -> bytes:
     return record.link if isinstance(record, Logged) else record.adoption
 
 
-def _stored(store: Store) -> Store:
+def _stored(store: Store | str) -> Store:
+    if isinstance(store, str):
+        from memory.stores.opening import open_store  # noqa: PLC0415  # most have none
+
+        return open_store(store)
     lacking = [verb for verb in _VERBS if not callable(getattr(store, verb, None))]
     if lacking:
         msg = (

@@ -3,45 +3,46 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memory import models
-from memory.flow import Forget, Outlook, Prompt, outlook
+from memory.flow import Forget, Outlook, Prompt, Search, outlook
 from memory.flow.conversation import add, fork, in_use, past, rewind, standing, undo, whole
-from memory.manager.scope import check_name, checked, enter, leave
+from memory.flow.exporting import exported, restore
+from memory.manager.scope import address, enter, leave
 from memory.messages import WireMessage, clone, wire
-from memory.records import Compaction
+from memory.records import Compaction, Forgotten, Hit, Match
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
-    from memory.flow import Context, Flow, LogKey, Past
+    from memory.flow import Context, Flow, LogKey
     from memory.manager.base import Manager
     from memory.manager.managers import AsyncMemoryManager, MemoryManager
 
-__all__ = ("FORMAT", "AsyncConversation", "Conversation")
+__all__ = ("AsyncConversation", "Conversation")
 
 T = TypeVar("T")
-
-FORMAT = "kimi-memory/conversation-1"
-"""Which layout an export has."""
 
 
 class _Named:
     """What both kinds of conversation share: a name, and being entered.
 
     Attributes:
-        name: The name.
+        name: Its name as it was given.
+        user: Whose it is; empty for nobody in particular.
     """
 
-    def __init__(self, manager: Manager, name: str) -> None:
-        check_name(name)
-        self._options = checked({"conversation": name})
+    def __init__(self, manager: Manager, name: str, user: str | None) -> None:
+        given = manager.effective().get("user") if user is None else user
+        where = address(name, given)
+        self._options: dict[str, Any] = {"conversation": where}
         self._base = manager
+        self._given = given
         self.name = name
+        self.user = where.user
 
     def __enter__(self) -> Self:
         """Have calls of the manager's clients go on from this conversation, here and now."""
@@ -58,12 +59,12 @@ class _Named:
         leave(self._options)
 
     def __repr__(self) -> str:
-        """Return the name as it was given."""
-        return f"{type(self).__name__}({self.name!r})"
+        """Return user and name."""
+        return f"{type(self).__name__}({self._key.label!r})"
 
     @property
     def _key(self) -> LogKey:
-        return self._base.log_of(self.name)
+        return self._base.log_of(self._options["conversation"])
 
     def _prompt(self, model: str) -> Prompt:
         options = {**self._base.effective(), **self._options}
@@ -73,6 +74,17 @@ class _Named:
     def _other(self, name: str | None) -> str:
         return f"{self.name}~{secrets.token_hex(4)}" if name is None else name
 
+    def _searched(self, query: str, match: Match, limit: int) -> Search:
+        key = self._key
+        return Search(
+            namespace=key.namespace,
+            query=query,
+            user=key.user,
+            name=key.name,
+            match=match,
+            limit=limit,
+        )
+
 
 class Conversation(_Named):
     """One conversation of a `MemoryManager`; made by its `conversation()`.
@@ -81,8 +93,8 @@ class Conversation(_Named):
     calls of wrapped clients go on from it.
     """
 
-    def __init__(self, manager: MemoryManager, name: str) -> None:
-        super().__init__(manager, name)
+    def __init__(self, manager: MemoryManager, name: str, user: str | None = None) -> None:
+        super().__init__(manager, name, user)
         self._manager = manager
 
     def messages(self, *, model: str = models.DEFAULT_MODEL) -> list[WireMessage]:
@@ -96,13 +108,32 @@ class Conversation(_Named):
         """
         return _copied(self._run(standing(self._prompt(model), self._context)))
 
-    def history(self) -> list[WireMessage]:
-        """Return everything that was said, in order, without the head.
+    def history(self, *, limit: int | None = None, before: int | None = None) -> list[WireMessage]:
+        """Return what was said, in order, without the head.
+
+        Args:
+            limit: How many messages at most, the latest ones; None for all.
+            before: Only messages before this place, counted from 0, such as the place of the first
+                one of the page that is known; None for those up to the end.
 
         Raises:
             StoreError: The store cannot be read.
         """
-        return _copied(self._run(past(self._key)).messages)
+        return _page(self._run(past(self._key)).messages, limit, before)
+
+    def search(self, query: str, *, match: Match = "all", limit: int = 10) -> list[Hit]:
+        """Return the messages of this conversation that match, best first.
+
+        Args:
+            query: Words; runs of Chinese, Japanese or Korean are found wherever they stand.
+            match: `"all"` of the terms have to be in a message, or `"any"` of them.
+            limit: How many at most.
+
+        Raises:
+            UnsupportedError: The store has no search.
+            StoreError: The store cannot be read.
+        """
+        return [*self._run(self._searched(query, match, limit).perform())]
 
     def add(self, messages: Sequence[WireMessage]) -> int:
         """Add messages at the end without asking for a reply; return how many there are then.
@@ -115,7 +146,7 @@ class Conversation(_Named):
                 call waits for one.
             StoreError: The store cannot be written.
         """
-        return self._run(add(self._key, wire(messages), conversation=self.name))
+        return self._run(add(self._key, wire(messages)))
 
     def compactions(self) -> list[Compaction]:
         """Return the compactions in use, oldest first.
@@ -160,14 +191,15 @@ class Conversation(_Named):
 
         Args:
             at: How many messages; None for all.
-            name: Its name; None for this one's and something random.
+            name: Its name, of the same user where that was given; None for this one's name and
+                something random.
 
         Raises:
             ConfigError: The name is empty or not printable.
             HistoryError: There are fewer messages, or the other conversation has some already.
             StoreError: The store cannot be written.
         """
-        other = Conversation(self._manager, self._other(name))
+        other = Conversation(self._manager, self._other(name), self._given)
         self._run(fork(self._key, other._key, at))
         return other
 
@@ -177,10 +209,24 @@ class Conversation(_Named):
         Raises:
             StoreError: The store cannot be read.
         """
-        return _exported(self.name, self._run(past(self._key)))
+        return exported(self._key, self._run(past(self._key)))
 
-    def forget(self) -> int:
-        """Remove the conversation and all that is known of it; return how many records that were.
+    def import_(self, given: Mapping[str, Any] | Sequence[WireMessage]) -> int:
+        """Begin this conversation with what `export` returned; return how many messages it has.
+
+        Its summaries come with it, so nothing is paid for again.
+
+        Args:
+            given: An export, or a plain list of messages.
+
+        Raises:
+            HistoryError: It is neither, or this conversation has messages already.
+            StoreError: The store cannot be written.
+        """
+        return self._run(restore(self._key, given))
+
+    def forget(self) -> Forgotten:
+        """Remove the conversation and all that is known of it; return how much that was.
 
         Raises:
             StoreError: The store cannot be written.
@@ -198,8 +244,8 @@ class Conversation(_Named):
 class AsyncConversation(_Named):
     """One conversation of an `AsyncMemoryManager`; as `Conversation` with `await`."""
 
-    def __init__(self, manager: AsyncMemoryManager, name: str) -> None:
-        super().__init__(manager, name)
+    def __init__(self, manager: AsyncMemoryManager, name: str, user: str | None = None) -> None:
+        super().__init__(manager, name, user)
         self._manager = manager
 
     async def __aenter__(self) -> Self:
@@ -223,13 +269,24 @@ class AsyncConversation(_Named):
         """
         return _copied(await self._run(standing(self._prompt(model), self._context)))
 
-    async def history(self) -> list[WireMessage]:
-        """Return everything that was said; see `Conversation.history`.
+    async def history(
+        self, *, limit: int | None = None, before: int | None = None
+    ) -> list[WireMessage]:
+        """Return what was said; see `Conversation.history`.
 
         Raises:
             StoreError: The store cannot be read.
         """
-        return _copied((await self._run(past(self._key))).messages)
+        return _page((await self._run(past(self._key))).messages, limit, before)
+
+    async def search(self, query: str, *, match: Match = "all", limit: int = 10) -> list[Hit]:
+        """Return the messages that match, best first; see `Conversation.search`.
+
+        Raises:
+            UnsupportedError: The store has no search.
+            StoreError: The store cannot be read.
+        """
+        return [*(await self._run(self._searched(query, match, limit).perform()))]
 
     async def add(self, messages: Sequence[WireMessage]) -> int:
         """Add messages without asking for a reply; see `Conversation.add`.
@@ -240,7 +297,7 @@ class AsyncConversation(_Named):
                 call waits for one.
             StoreError: The store cannot be written.
         """
-        return await self._run(add(self._key, wire(messages), conversation=self.name))
+        return await self._run(add(self._key, wire(messages)))
 
     async def compactions(self) -> list[Compaction]:
         """Return the compactions in use, oldest first.
@@ -283,7 +340,7 @@ class AsyncConversation(_Named):
             HistoryError: There are fewer messages, or the other conversation has some already.
             StoreError: The store cannot be written.
         """
-        other = AsyncConversation(self._manager, self._other(name))
+        other = AsyncConversation(self._manager, self._other(name), self._given)
         await self._run(fork(self._key, other._key, at))
         return other
 
@@ -293,10 +350,19 @@ class AsyncConversation(_Named):
         Raises:
             StoreError: The store cannot be read.
         """
-        return _exported(self.name, await self._run(past(self._key)))
+        return exported(self._key, await self._run(past(self._key)))
 
-    async def forget(self) -> int:
-        """Remove the conversation and all that is known of it; return how many records that were.
+    async def import_(self, given: Mapping[str, Any] | Sequence[WireMessage]) -> int:
+        """Begin this conversation with what `export` returned; see `Conversation.import_`.
+
+        Raises:
+            HistoryError: It is neither, or this conversation has messages already.
+            StoreError: The store cannot be written.
+        """
+        return await self._run(restore(self._key, given))
+
+    async def forget(self) -> Forgotten:
+        """Remove the conversation and all that is known of it; return how much that was.
 
         Raises:
             StoreError: The store cannot be written.
@@ -319,23 +385,9 @@ def _copied(messages: Sequence[WireMessage]) -> list[WireMessage]:
     return [clone(message) for message in messages]
 
 
-def _exported(name: str, known: Past) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "conversation": name,
-        "head": _copied(known.head),
-        "messages": _copied(known.messages),
-        "complete": not known.broken,
-        "compactions": [_compaction(record) for record in in_use(known)],
-    }
-
-
-def _compaction(record: Compaction) -> dict[str, Any]:
-    return {
-        "covered": record.covered,
-        "kept": list(record.kept),
-        "standing": list(record.standing),
-        "tokens_before": record.tokens_before,
-        "tokens_after": record.tokens_after,
-        "segments": [asdict(segment) for segment in record.segments],
-    }
+def _page(
+    messages: Sequence[WireMessage], limit: int | None, before: int | None
+) -> list[WireMessage]:
+    stop = len(messages) if before is None else max(0, min(before, len(messages)))
+    start = 0 if limit is None else max(0, stop - max(0, limit))
+    return _copied(messages[start:stop])

@@ -7,16 +7,20 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING, Unpack
 
 from memory import models
-from memory.background import running_loop
-from memory.flow import Outlook, fit, outlook
+from memory.drive import running_loop
+from memory.flow import CheckHealth, ForgetUser, Outlook, fit, outlook
 from memory.handlers import AsyncHandler, Handler
 from memory.manager.base import Manager, ManagerOptions
 from memory.manager.conversation import AsyncConversation, Conversation
+from memory.manager.scope import check_user
 from memory.messages import WireMessage
 from memory.meter import Tools
+from memory.records import Entry, Forgotten, Health, Hit, Match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
 
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
 
@@ -90,19 +94,77 @@ class MemoryManager(Manager):
         )
         return self.handler().run(outlook(prompt, self.context()))
 
-    def conversation(self, name: str) -> Conversation:
+    def conversation(self, name: str, *, user: str | None = None) -> Conversation:
         """Return the conversation of that name, to look at, to change, or to enter.
 
         Inside `with manager.conversation("user-42/trip"):` the calls of clients that this manager
         wrapped go on from it.
 
         Args:
-            name: Any printable name; that of the user first where there are several.
+            name: Any printable name. Without `user`, what stands before its first slash is the
+                user: `"user-42/trip"` is the conversation `"trip"` of `"user-42"`.
+            user: Whose it is, any text; None for what the name says.
 
         Raises:
             ConfigError: The name is empty or not printable.
         """
-        return Conversation(self, name)
+        return Conversation(self, name, user)
+
+    def conversations(
+        self,
+        *,
+        user: str | None = None,
+        after: Entry | None = None,
+        limit: int = 100,
+    ) -> list[Entry]:
+        """Return a page of the conversations in the store, by user and name.
+
+        Args:
+            user: Whose; None for those of all users.
+            after: The last one of the page before; None for the first page.
+            limit: How many at most.
+
+        Raises:
+            UnsupportedError: The store cannot list them.
+            StoreError: The store cannot be read.
+        """
+        return [*(self.handler().run(self._listed(user, after, limit).perform()))]
+
+    def search(
+        self, query: str, *, user: str = "", match: Match = "all", limit: int = 10
+    ) -> list[Hit]:
+        """Return the messages of all conversations of a user that match, best first.
+
+        Args:
+            query: See `Conversation.search`.
+            user: Whose; empty for conversations of nobody in particular.
+            match: `"all"` of the terms have to be in a message, or `"any"` of them.
+            limit: How many at most.
+
+        Raises:
+            UnsupportedError: The store has no search.
+            StoreError: The store cannot be read.
+        """
+        return [*(self.handler().run(self._searched(query, user, match, limit).perform()))]
+
+    def forget_user(self, user: str) -> Forgotten:
+        """Remove everything of a user, with or without a name; return how much that was.
+
+        Raises:
+            ConfigError: `user` is empty: conversations of nobody are forgotten one by one.
+            StoreError: The store cannot be written.
+        """
+        effect = ForgetUser(namespace=self.namespace, user=check_user(user))
+        return self.handler().run(effect.perform())
+
+    def health(self) -> Health:
+        """Return how the store is, and where.
+
+        Raises:
+            UnsupportedError: The store does not tell.
+            StoreError: The store cannot be reached.
+        """
+        return self.handler().run(CheckHealth().perform())
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait for summaries that are written in the background.
@@ -117,6 +179,24 @@ class MemoryManager(Manager):
         background, loop = self.outside.background, running_loop()
         waited = wait(background.pending(beside=loop), timeout)
         return not waited.not_done and (loop is None or not background.pending())
+
+    def close(self) -> None:
+        """Wait for what runs in the background, and close the store if it was given as a URL."""
+        self.flush()
+        self._close()
+
+    def __enter__(self) -> Self:
+        """Return the manager, to be closed at the end."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
 
     def handler(self) -> Handler:
         """Return who performs the effects of one flow."""
@@ -176,18 +256,96 @@ class AsyncMemoryManager(Manager):
         )
         return await self.handler().run(outlook(prompt, self.context()))
 
-    def conversation(self, name: str) -> AsyncConversation:
+    def conversation(self, name: str, *, user: str | None = None) -> AsyncConversation:
         """Return the conversation of that name; see `MemoryManager.conversation`.
 
         Raises:
             ConfigError: The name is empty or not printable.
         """
-        return AsyncConversation(self, name)
+        return AsyncConversation(self, name, user)
+
+    async def conversations(
+        self,
+        *,
+        user: str | None = None,
+        after: Entry | None = None,
+        limit: int = 100,
+    ) -> list[Entry]:
+        """Return a page of the conversations in the store, by user and name.
+
+        Args:
+            user: Whose; None for those of all users.
+            after: The last one of the page before; None for the first page.
+            limit: How many at most.
+
+        Raises:
+            UnsupportedError: The store cannot list them.
+            StoreError: The store cannot be read.
+        """
+        return [*(await self.handler().run(self._listed(user, after, limit).perform()))]
+
+    async def search(
+        self, query: str, *, user: str = "", match: Match = "all", limit: int = 10
+    ) -> list[Hit]:
+        """Return the messages of all conversations of a user that match, best first.
+
+        Args:
+            query: See `Conversation.search`.
+            user: Whose; empty for conversations of nobody in particular.
+            match: `"all"` of the terms have to be in a message, or `"any"` of them.
+            limit: How many at most.
+
+        Raises:
+            UnsupportedError: The store has no search.
+            StoreError: The store cannot be read.
+        """
+        return [*(await self.handler().run(self._searched(query, user, match, limit).perform()))]
+
+    async def forget_user(self, user: str) -> Forgotten:
+        """Remove everything of a user, with or without a name; return how much that was.
+
+        Raises:
+            ConfigError: `user` is empty: conversations of nobody are forgotten one by one.
+            StoreError: The store cannot be written.
+        """
+        effect = ForgetUser(namespace=self.namespace, user=check_user(user))
+        return await self.handler().run(effect.perform())
+
+    async def health(self) -> Health:
+        """Return how the store is, and where.
+
+        Raises:
+            UnsupportedError: The store does not tell.
+            StoreError: The store cannot be reached.
+        """
+        return await self.handler().run(CheckHealth().perform())
 
     async def flush(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109  # as in threads
         """Wait for summaries that are written in the background; see `MemoryManager.flush`."""
         waited = [asyncio.wrap_future(job) for job in self.outside.background.pending()]
         return not waited or not (await asyncio.wait(waited, timeout=timeout))[1]
+
+    async def aclose(self) -> None:
+        """Wait for what runs in the background, and close the store if it was given as a URL."""
+        await self.flush()
+        close = getattr(self._owned, "aclose", None)
+        if close is None:
+            self._close()
+        else:
+            await close()
+
+    async def __aenter__(self) -> Self:
+        """Return the manager, to be closed at the end."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        await self.aclose()
 
     def handler(self) -> AsyncHandler:
         """Return who performs the effects of one flow."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from memory.errors import ConfigError
 from memory.identity import digest
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = (
+    "Address",
     "CallOptions",
-    "check_name",
+    "address",
+    "check_user",
     "checked",
     "current",
     "enter",
@@ -41,6 +43,15 @@ class CallOptions(TypedDict, total=False):
     """Messages that stay verbatim wherever they occur."""
     conversation: str | None
     """The conversation that calls go on from; None for none."""
+    user: str | None
+    """Whose records they are, any text; None for what the name of the conversation says."""
+
+
+class Address(NamedTuple):
+    """Which conversation, and whose."""
+
+    user: str
+    name: str
 
 
 _frames: ContextVar[tuple[tuple[object, Mapping[str, Any]], ...]] = ContextVar(
@@ -72,8 +83,11 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
     if budget is not None and budget < 1:
         msg = f"budget={budget} must be a positive number of tokens"
         raise ConfigError(msg)
+    user = kept.pop("user", None)
+    if user is not None:
+        kept["user"] = check_user(user)
     if kept.get("conversation") is not None:
-        check_name(kept["conversation"])
+        kept["conversation"] = address(kept["conversation"], user)
     if "pinned" in kept:
         if not isinstance(kept["pinned"], (list, tuple)):
             msg = f"pinned={kept['pinned']!r} must be a list of messages"
@@ -82,18 +96,40 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def check_name(name: object) -> None:
-    """Check the name of a conversation.
+def address(name: object, user: object = None) -> Address:
+    """Return which conversation is meant, and whose.
+
+    Args:
+        name: Its name; without `user` what stands before the first slash is the user.
+        user: Any text that is not empty; None for what the name says.
 
     Raises:
-        ConfigError: It is no printable text, or could be taken for another one.
+        ConfigError: The name is no printable text, or could be taken for another one.
     """
+    if isinstance(name, Address):
+        return name
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         msg = f'conversation={name!r} must be a name such as "user-42/trip"'
         raise ConfigError(msg)
-    if SEPARATOR in name or name.startswith("/"):
-        msg = f"conversation={name!r} must not contain {SEPARATOR!r} or begin with '/'"
+    if SEPARATOR in name or name.startswith("/") or name.endswith("/"):
+        msg = f"conversation={name!r} must not contain {SEPARATOR!r}, nor begin or end with '/'"
         raise ConfigError(msg)
+    if user is not None:
+        return Address(check_user(user), name)
+    before, slash, after = name.partition("/")
+    return Address(before, after) if slash else Address("", name)
+
+
+def check_user(user: object) -> str:
+    """Return the id of a user.
+
+    Raises:
+        ConfigError: It is no text, or empty.
+    """
+    if not isinstance(user, str) or not user:
+        msg = f"user={user!r} must be a text that is not empty"
+        raise ConfigError(msg)
+    return user
 
 
 def current(family: object) -> Mapping[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memory.errors import ConflictError
-from memory.flow import Log, LogKey
-from memory.records import Compaction, Logged, Record, Turn
+from memory.records import Compaction, Entry, Forgotten, Hit, Log, LogKey, Match, Record
+from memory.stores._volatile_search import search_logs
+from memory.stores.codec import hashes_of, messages_after, messages_in
+from memory.stores.search import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,8 +21,8 @@ __all__ = ("VolatileStore",)
 
 
 @dataclass(slots=True)
-class _Namespace:
-    """What is kept to search one namespace."""
+class _Owner:
+    """What is kept to find the compactions of one user of a namespace."""
 
     by_hash: dict[bytes, dict[int, tuple[LogKey, Compaction]]] = field(default_factory=dict)
     """For each hash its compactions and whose they are, by the order in which they came."""
@@ -42,6 +45,9 @@ class VolatileStore:
             log that was forgotten.
     """
 
+    immediate = True
+    durable = False
+
     def __init__(
         self,
         *,
@@ -54,7 +60,8 @@ class VolatileStore:
         self._messages = messages
         self._lock = threading.RLock()  # the garbage collector may run what reads while it is held
         self._logs: OrderedDict[LogKey, Log] = OrderedDict()
-        self._namespaces: dict[str, _Namespace] = {}
+        self._updated: dict[LogKey, float] = {}
+        self._owners: dict[tuple[str, str], _Owner] = {}
         self._held = 0
         self._order = 0
 
@@ -77,27 +84,30 @@ class VolatileStore:
             log = self._logs.get(key, Log())
             if log.version != expected:
                 raise ConflictError(expected=expected, actual=log.version)
-            version = expected + 1
+            version = expected + len(records)
             self._logs[key] = Log(records=(*log.records, *records), version=version)
             self._logs.move_to_end(key)
+            self._updated[key] = time.time()
             self._index(key, records)
             evicted = self._make_room(key)
         for messages, compactions in evicted:
             self.on_evict(messages, compactions)
         return version
 
-    def known(self, namespace: str) -> int | None:
-        """Return the smallest number of messages a record of `namespace` was made for."""
-        space = self._namespaces.get(namespace)
+    def known(self, namespace: str, *, user: str = "") -> int | None:
+        """Return the smallest number of messages a record that `find` searches was made for."""
+        space = self._owners.get((namespace, user))
         if space is None:
             return None
         with self._lock:
             return min(space.lengths, default=None)
 
-    def find(self, namespace: str, hashes: frozenset[bytes]) -> tuple[Compaction, ...]:
-        """Return the compactions of `namespace` with a hash among `hashes`, oldest first."""
+    def find(
+        self, namespace: str, hashes: frozenset[bytes], *, user: str = ""
+    ) -> tuple[Compaction, ...]:
+        """Return the compactions with a hash among `hashes`, oldest first."""
         with self._lock:
-            space = self._namespaces.get(namespace)
+            space = self._owners.get((namespace, user))
             if space is None:
                 return ()
             by_hash = space.by_hash
@@ -108,21 +118,78 @@ class VolatileStore:
                 self._logs.move_to_end(key)
         return tuple(found[order][1] for order in sorted(found))
 
-    def forget(self, key: LogKey) -> int:
-        """Remove everything under `key` and return how many records that were."""
+    def forget(self, key: LogKey) -> Forgotten:
+        """Remove everything under `key` and return how much that was."""
         with self._lock:
-            log = self._drop(key) if key in self._logs else Log()
-        return len(log.records)
+            return _removed([self._drop(key)] if key in self._logs else [])
+
+    def conversations(
+        self,
+        namespace: str,
+        *,
+        user: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 100,
+    ) -> tuple[Entry, ...]:
+        """Return a page of the conversations with a name, by user and name."""
+        with self._lock:
+            found = sorted(
+                (key.user, key.name)
+                for key in self._logs
+                if key.namespace == namespace and key.name and user in {None, key.user}
+            )
+            page = [each for each in found if after is None or each > after][:limit]
+            return tuple(self._entry(LogKey(namespace=namespace, user=u, name=n)) for u, n in page)
+
+    def forget_user(self, namespace: str, user: str) -> Forgotten:
+        """Remove every log of a user and return how much that was."""
+        with self._lock:
+            keys = [key for key in self._logs if (key.namespace, key.user) == (namespace, user)]
+            return _removed([self._drop(key) for key in keys])
+
+    def search(
+        self,
+        namespace: str,
+        query: str,
+        *,
+        user: str = "",
+        name: str | None = None,
+        match: Match = "all",
+        limit: int = 10,
+    ) -> tuple[Hit, ...]:
+        """Return the messages of conversations with a name that match, best first."""
+        with self._lock:
+            logs = {
+                key: log.records
+                for key, log in self._logs.items()
+                if key.name and (key.namespace, key.user) == (namespace, user)
+                if name in {None, key.name}
+            }
+        return search_logs(logs, Query.parse(query), match, limit=limit)
+
+    def _entry(self, key: LogKey) -> Entry:
+        log, messages = self._logs[key], 0
+        for record in log.records:
+            messages = messages_after(record, messages)
+        return Entry(
+            user=key.user,
+            name=key.name,
+            version=log.version,
+            messages=messages,
+            updated=self._updated[key],
+        )
 
     def _index(self, key: LogKey, records: Sequence[Record]) -> None:
-        space = self._namespaces.setdefault(key.namespace, _Namespace())
+        self._held += sum(map(messages_in, records))
+        if key.name:
+            return
+        space = self._owners.setdefault((key.namespace, key.user), _Owner())
         for record in records:
-            self._held += _messages(record)
             if not isinstance(record, Compaction):
                 continue
             space.lengths[record.adopted] = space.lengths.get(record.adopted, 0) + 1
             self._order += 1
-            for link in _hashes(record):
+            for link in hashes_of(record):
                 space.by_hash.setdefault(link, {})[self._order] = (key, record)
 
     def _make_room(self, key: LogKey) -> list[tuple[int, int]]:
@@ -135,36 +202,39 @@ class VolatileStore:
                 break
             log = self._drop(oldest)
             compactions = sum(isinstance(record, Compaction) for record in log.records)
-            evicted.append((sum(map(_messages, log.records)), compactions))
+            evicted.append((sum(map(messages_in, log.records)), compactions))
         return evicted
 
     def _drop(self, key: LogKey) -> Log:
         log = self._logs.pop(key)
-        space = self._namespaces.setdefault(key.namespace, _Namespace())
+        self._held -= sum(map(messages_in, log.records))
+        del self._updated[key]
+        owner = (key.namespace, key.user)
+        space = self._owners.get(owner)
+        if key.name or space is None:
+            return log
         for record in log.records:
-            self._held -= _messages(record)
             if not isinstance(record, Compaction):
                 continue
             space.lengths[record.adopted] -= 1
             if not space.lengths[record.adopted]:
                 del space.lengths[record.adopted]
-            for link in _hashes(record):
+            for link in hashes_of(record):
                 held = space.by_hash[link]
-                space.by_hash[link] = {n: e for n, e in held.items() if e[1] is not record}
+                space.by_hash[link] = {n: e for n, e in held.items() if e[0] != key}
                 if not space.by_hash[link]:
                     del space.by_hash[link]
         if not space.by_hash:
-            self._namespaces.pop(key.namespace, None)
+            self._owners.pop(owner, None)
         return log
 
 
-def _messages(record: Record) -> int:
-    """Return how many original messages a record holds."""
-    if isinstance(record, Turn):
-        return len(record.messages)
-    return int(isinstance(record, Logged))
-
-
-def _hashes(record: Compaction) -> set[bytes]:
-    marks = () if record.mark is None else (record.mark,)
-    return {record.coverage, record.adoption, *marks}
+def _removed(logs: Sequence[Log]) -> Forgotten:
+    """Return how much these logs were."""
+    records = [record for log in logs for record in log.records]
+    return Forgotten(
+        logs=len(logs),
+        records=len(records),
+        messages=sum(map(messages_in, records)),
+        compactions=sum(isinstance(record, Compaction) for record in records),
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from memory.testing.asgi import asgi_app
+    from memory.testing.conformance import check_store
     from memory.testing.fake_kimi import FakeKimi
     from memory.testing.kimi_faults import Fault
     from memory.testing.kimi_models import Model
@@ -28,6 +29,7 @@ __all__ = (
     "Served",
     "SummaryJob",
     "asgi_app",
+    "check_store",
     "run",
     "serve",
 )
@@ -42,6 +44,7 @@ _HOMES = {
     "Served": "kimi_wire",
     "SummaryJob": "kimi_summary",
     "asgi_app": "asgi",
+    "check_store": "conformance",
     "run": "server",
     "serve": "server",
 }

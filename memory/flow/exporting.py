@@ -1,0 +1,129 @@
+"""A conversation as one JSON object, and back into a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from memory.errors import HistoryError
+from memory.flow.conversation import in_use
+from memory.flow.effects import Flow, Log
+from memory.flow.log import write
+from memory.flow.past import Past
+from memory.identity import digest
+from memory.messages import WireMessage, clone, head_length, wire
+from memory.records import Compaction, LogKey, Record, Segment, Shortened, Turn
+from memory.view import Thread
+
+__all__ = ("FORMAT", "exported", "restore")
+
+FORMAT = "kimi-memory/conversation-1"
+"""Which layout an export has."""
+
+
+def exported(key: LogKey, known: Past) -> dict[str, Any]:
+    """Return a conversation as a JSON object, with all that is needed to go on elsewhere."""
+    return {
+        "format": FORMAT,
+        "user": key.user,
+        "conversation": key.name,
+        "head": [*map(clone, known.head)],
+        "messages": [*map(clone, known.messages)],
+        "complete": not known.broken,
+        "replied": known.replied,
+        "compactions": [_compaction(record) for record in in_use(known)],
+    }
+
+
+def restore(key: LogKey, given: object) -> Flow[int]:
+    """Begin a conversation with what was exported; return how many messages it has then.
+
+    Args:
+        key: The log of the conversation.
+        given: What `exported` returned, or a list of messages.
+
+    Raises:
+        HistoryError: It is neither, or the conversation has messages already.
+        ConflictError: Others kept writing.
+    """
+    records = _records(given)
+
+    def begun(log: Log) -> Sequence[Record]:
+        if Past.of(log).messages:
+            msg = "the conversation has messages already: forget it first, or use another name"
+            raise HistoryError(msg, index=0)
+        return records
+
+    yield from write(key, begun)
+    return len(records[0].messages)
+
+
+def _records(given: object) -> tuple[Turn, *tuple[Record, ...]]:
+    body: Mapping[str, Any] = given if isinstance(given, Mapping) else {"messages": given}
+    layout = body.get("format", FORMAT)
+    if layout != FORMAT:
+        msg = f"format {layout!r} is not known: export it with a kimi-memory that writes {FORMAT!r}"
+        raise HistoryError(msg, index=0)
+    said = [*map(clone, wire(_listed(body, "messages")))]
+    head = [*map(clone, wire(_listed(body, "head")))]
+    start = 0 if head else head_length(said)
+    first = Turn(
+        start=0,
+        messages=tuple(said[start:]),
+        head=tuple(head or said[:start]) or None,
+        complete=bool(body.get("complete", True)),
+        replied=bool(body.get("replied", False)),
+    )
+    links = Thread.of(first.messages, start=0).links
+    try:
+        found = [_read(each, links) for each in _listed(body, "compactions")]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        msg = f"a compaction of the export cannot be read ({type(error).__name__}): leave it out"
+        raise HistoryError(msg, index=0) from error
+    return (first, *found)
+
+
+def _listed(body: Mapping[str, Any], name: str) -> Sequence[Any]:
+    found = body.get(name, [])
+    if not isinstance(found, list | tuple):
+        msg = f"{name} must be a list, as in an export or a list of messages"
+        raise HistoryError(msg, index=0)
+    return found
+
+
+def _compaction(record: Compaction) -> dict[str, Any]:
+    return {
+        "covered": record.covered,
+        "adopted": record.adopted,
+        "kept": list(record.kept),
+        "standing": list(record.standing),
+        "tokens_before": record.tokens_before,
+        "tokens_after": record.tokens_after,
+        "cost": record.cost,
+        "synthetic": None if record.synthetic is None else clone(record.synthetic),
+        "segments": [asdict(segment) for segment in record.segments],
+        "shortened": [asdict(item) for item in record.shortened],
+    }
+
+
+def _read(body: Mapping[str, Any], links: Sequence[bytes]) -> Compaction:
+    """Return a compaction whose hashes are those of the messages it came with."""
+    covered, synthetic = int(body["covered"]), body.get("synthetic")
+    adopted = max(covered, min(int(body["adopted"]), len(links) - 1))
+    note: WireMessage | None = None if synthetic is None else clone(wire([synthetic])[0])
+    return Compaction(
+        covered=covered,
+        coverage=links[covered],
+        adopted=adopted,
+        adoption=links[adopted],
+        kept=tuple(map(int, body.get("kept", ()))),
+        segments=tuple(Segment(**each) for each in body.get("segments", ())),
+        standing=tuple(map(str, body.get("standing", ()))),
+        shortened=tuple(Shortened(**each) for each in body.get("shortened", ())),
+        synthetic=note,
+        mark=None if note is None else digest(note),
+        cost=body.get("cost"),
+        tokens_before=int(body.get("tokens_before", 0)),
+        tokens_after=int(body.get("tokens_after", 0)),
+    )

@@ -1,0 +1,266 @@
+"""Leases of a store: who has a turn, or writes a summary, among the processes that share it.
+
+What is written is protected by the version of the log. Leases only save effort: a summary that is
+paid for twice, a turn that is moved behind another one. So whatever fails here counts as granted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import threading
+import time
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from memory.cache import GenerationCache
+from memory.drive import running_loop
+from memory.flow import Effect, Load, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from memory.flow import Flow
+    from memory.records import LogKey
+
+__all__ = ("TURN", "Leases", "Sleep", "summary_purpose")
+
+SECONDS = 15.0
+"""How long a lease outlives the process that does not renew it any more."""
+EXCHANGE = 60.0
+"""Seconds for which those who were asked to call tools are waited for."""
+SHORTEST, LONGEST, GROWTH = 0.01, 0.25, 1.6
+"""Seconds between two looks at a lease that somebody else has, and how they grow."""
+TURN = "turn"
+"""The purpose of the lease that a turn has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sleep(Effect[None]):
+    """Ask to go on later."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Acquire(Stored[bool]):
+    key: LogKey
+    purpose: str
+    owner: str
+    seconds: float
+
+    def on(self, store: Any) -> Any:
+        return store.acquire(self.key, self.purpose, owner=self.owner, seconds=self.seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Holder(Stored["str | None"]):
+    key: LogKey
+    purpose: str
+
+    def on(self, store: Any) -> Any:
+        return store.holder(self.key, self.purpose)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _GiveUp(Stored[None]):
+    key: LogKey
+    purpose: str
+    owner: str
+
+    def on(self, store: Any) -> Any:
+        return store.release(self.key, self.purpose, owner=self.owner)
+
+
+class Leases:
+    """What this process has of the leases of a store; safe to share between threads.
+
+    Args:
+        store: The store; one without leases grants everything.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._token = secrets.token_hex(8)
+        self._kept: dict[tuple[LogKey, str], str] = {}
+        self._lock = threading.Lock()
+        self._keeper: threading.Thread | None = None
+        self._opened: GenerationCache[object] = GenerationCache(entries=10_000)
+        if hasattr(os, "register_at_fork"):
+            here = weakref.ref(self)
+            os.register_at_fork(after_in_child=lambda: _forked(here()))
+
+    @property
+    def supported(self) -> bool:
+        """Whether the store has leases."""
+        return hasattr(self._store, "acquire")
+
+    @property
+    def owner(self) -> str:
+        """What the leases of this process go by: where it runs, and a name of its own."""
+        return f"{socket.gethostname()}:{os.getpid()}:{self._token}"
+
+    def take(self, key: LogKey, purpose: str, patience: float) -> Flow[bool]:
+        """Take a lease, and keep it until it is given up; return whether that succeeded.
+
+        Whoever has it is waited for, `patience` seconds at most.
+        """
+        if not self.supported:
+            return True
+        try:
+            taken = yield from self._take(key, purpose, patience)
+        except Exception:  # noqa: BLE001  # see the docstring of the module
+            return True
+        if taken:
+            self._keep(key, purpose)
+        return taken
+
+    def _take(self, key: LogKey, purpose: str, patience: float) -> Flow[bool]:
+        end, pause = time.monotonic() + patience, SHORTEST
+        wanted = _Acquire(key=key, purpose=purpose, owner=self.owner, seconds=SECONDS)
+        while not (yield from wanted.perform()):
+            holder = yield from _Holder(key=key, purpose=purpose).perform()
+            if holder is not None and _is_dead(holder):
+                yield from _GiveUp(key=key, purpose=purpose, owner=holder).perform()
+                continue
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            yield from Sleep(seconds=min(left, pause * (0.5 + _chance()))).perform()
+            pause = min(LONGEST, pause * GROWTH)
+        return True
+
+    def give_up(self, key: LogKey, purpose: str) -> None:
+        """Give up a lease; the store may be asked for a moment."""
+        with self._lock:
+            owner = self._kept.pop((key, purpose), None)
+        if owner == self.owner:
+            try:
+                self._store.release(key, purpose, owner=owner)
+            except Exception:  # noqa: BLE001  # it runs out by itself
+                return
+
+    def open(self, key: LogKey, *, is_open: bool) -> Flow[None]:
+        """Tell that a conversation waits for its caller to answer calls, or not any more."""
+        self._opened.put(key, _caller() if is_open else ())
+        if not self.supported:
+            return
+        change: Stored[Any] = _GiveUp(key=key, purpose="exchange", owner=self.owner)
+        if is_open:
+            change = _Acquire(key=key, purpose="exchange", owner=self.owner, seconds=EXCHANGE)
+        try:
+            yield from change.perform()
+        except Exception:  # noqa: BLE001  # as above
+            return
+
+    def await_answer(self, key: LogKey, version: int, patience: float) -> Flow[float]:
+        """Wait for somebody else's exchange to be over; return the seconds left, 0 for none."""
+        end, pause = time.monotonic() + patience, SHORTEST
+        if not (yield from self._is_expected(key)):
+            return 0.0
+        while (yield from Load(key=key).perform()).version == version:
+            left = end - time.monotonic()
+            if left <= 0:
+                return 0.0
+            yield from Sleep(seconds=min(left, pause * (0.5 + _chance()))).perform()
+            pause = min(LONGEST, pause * GROWTH)
+        return max(0.0, end - time.monotonic())
+
+    def _is_expected(self, key: LogKey) -> Flow[bool]:
+        """Return whether anybody but this very caller can be expected to answer the calls."""
+        opened = self._opened.get(key)
+        if opened:
+            return opened != _caller()
+        if not self.supported:
+            return False
+        try:
+            holder = yield from _Holder(key=key, purpose="exchange").perform()
+        except Exception:  # noqa: BLE001  # as above
+            return False
+        return holder is not None and not _is_dead(holder)
+
+    def _keep(self, key: LogKey, purpose: str) -> None:
+        """Renew a lease from now on."""
+        with self._lock:
+            self._kept[key, purpose] = self.owner
+            if self._keeper is None:
+                self._keeper = threading.Thread(
+                    target=_renew, args=(weakref.ref(self),), name="kimi-memory", daemon=True
+                )
+                self._keeper.start()
+
+    def renew(self) -> bool:
+        """Renew what is held; return whether anything was."""
+        with self._lock:
+            kept = [*self._kept]
+            if not kept:
+                self._keeper = None
+        for key, purpose in kept:
+            try:
+                self._store.acquire(key, purpose, owner=self.owner, seconds=SECONDS)
+            except Exception:  # noqa: BLE001  # the next time, perhaps
+                continue
+        return bool(kept)
+
+    def reset(self) -> None:
+        """Begin anew in a process that was forked: the leases are those of the parent."""
+        self._lock = threading.Lock()
+        self._kept.clear()
+        self._keeper = None
+        self._token = secrets.token_hex(8)
+
+
+def summary_purpose(key: LogKey, links: Sequence[bytes]) -> str:
+    """Return what the lease for a summary of an input goes by.
+
+    Conversations without a name share a log where they begin alike, and go on for themselves: the
+    same beginning, up to a power of two of messages below the older half, makes them the same.
+    """
+    if key.name:
+        return "summary"
+    half = (len(links) - 1) // 2
+    place = 1 << (half.bit_length() - 1) if half else 0
+    return f"summary:{links[place].hex()}"
+
+
+def _renew(leases: weakref.ref[Leases]) -> None:
+    while True:
+        time.sleep(SECONDS / 3)
+        here = leases()
+        if here is None or not here.renew():
+            return
+        del here
+
+
+def _caller() -> tuple[int, int]:
+    """Return what tells this thread or task from others."""
+    loop = running_loop()
+    task = None if loop is None else asyncio.current_task(loop)
+    return threading.get_ident(), 0 if task is None else id(task)
+
+
+def _chance() -> float:
+    return secrets.randbelow(1_000) / 1_000
+
+
+def _is_dead(holder: str) -> bool:
+    """Return whether the process that a lease goes by ran here and is gone."""
+    host, _, rest = holder.partition(":")
+    number = rest.partition(":")[0]
+    if os.name != "posix" or host != socket.gethostname() or not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+def _forked(leases: Leases | None) -> None:
+    if leases is not None:
+        leases.reset()

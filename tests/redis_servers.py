@@ -1,0 +1,195 @@
+"""What the tests of the Redis store share: stores of their own, servers, and lines that break."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+import redis
+from services import redis_url
+
+from memory.records import Compaction, LogKey, Turn
+from memory.stores.redis import RedisStore
+
+__all__ = (
+    "Proxy",
+    "a_prefix",
+    "cleared",
+    "client",
+    "compaction",
+    "key",
+    "open_key",
+    "own_server",
+    "turn",
+    "written",
+)
+
+_numbers: Iterator[int] = count()
+
+
+def key(name: str = "trip", *, user: str = "ann", namespace: str = "tests") -> LogKey:
+    """Return the key of a conversation."""
+    return LogKey(namespace=namespace, user=user, name=name)
+
+
+def open_key(root: str = "ab", *, user: str = "ann", namespace: str = "tests") -> LogKey:
+    """Return the key of a log without a name."""
+    return LogKey(namespace=namespace, user=user, root=root)
+
+
+def turn(start: int = 0, text: str = "hi") -> Turn:
+    """Return a turn of one message."""
+    return Turn(start=start, messages=({"role": "user", "content": text},))
+
+
+def compaction(*, adopted: int = 10) -> Compaction:
+    """Return a compaction with hashes of its own."""
+    coverage, adoption, mark = (next(_numbers).to_bytes(16, "big") for _ in range(3))
+    return Compaction(covered=5, coverage=coverage, adopted=adopted, adoption=adoption, mark=mark)
+
+
+def a_prefix() -> str:
+    """Return a prefix of keys that nobody else has."""
+    return f"test-{uuid4().hex}"
+
+
+def client(url: str | None = None) -> closing[redis.Redis]:
+    """Return a client to look at a server with, to be closed."""
+    return closing(redis.Redis.from_url(url or redis_url()))
+
+
+def written(prefix: str) -> list[bytes]:
+    """Return the keys that begin with a prefix."""
+    with client() as server:
+        return sorted(server.scan_iter(f"{prefix}*", count=1_000))
+
+
+@contextmanager
+def cleared(url: str | None = None) -> Iterator[RedisStore]:
+    """Return a store with a prefix of its own, of which nothing is left in the end."""
+    prefix = a_prefix()
+    with RedisStore(url or redis_url(), prefix=prefix) as store:
+        yield store
+    keys = written(prefix)
+    if keys:
+        with client() as server:
+            server.delete(*keys)
+
+
+@contextmanager
+def own_server(folder: Path, *options: str) -> Iterator[str]:
+    """Run a server of one's own and return its URL; skip the test where there is none to run."""
+    program = shutil.which("redis-server")
+    if program is None:
+        reason = "redis-server is not on the PATH"
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        port = str(probe.getsockname()[1])
+    fixed = ("--port", port, "--save", "", "--appendonly", "no", "--dir", str(folder))
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen((program, *fixed, *options), **quiet) as process:  # type: ignore[call-overload]
+        try:
+            _await(int(port))
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            process.kill()
+
+
+def _await(port: int) -> None:
+    end = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+class Proxy:
+    """Stands between a store and the server, and can lose a reply: the server did what was asked.
+
+    Attributes:
+        url: Where it listens.
+        lost: How many replies were lost.
+    """
+
+    def __init__(self) -> None:
+        parts = urlsplit(redis_url())
+        self._server = (parts.hostname or "127.0.0.1", parts.port or 6379)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}{parts.path}"
+        self.lost = 0
+        self._marker = b""
+        self._times = 0
+        self._meanwhile: Callable[[], object] = int
+        self._accepting = threading.Thread(target=self._accept)
+        self._serving: list[threading.Thread] = []
+        self._accepting.start()
+
+    def lose(self, marker: bytes, *, times: int = 1, meanwhile: Callable[[], object] = int) -> None:
+        """Lose the replies to the next requests that hold `marker`.
+
+        Args:
+            marker: Some bytes.
+            times: How many replies.
+            meanwhile: Called between the loss and the end of the connection.
+        """
+        self._marker, self._times, self._meanwhile = marker, times, meanwhile
+
+    def __enter__(self) -> Self:
+        """Return the proxy, to be stopped at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, with all connections."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._accepting.join(10)
+        for thread in self._serving:
+            thread.join(10)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(near,))
+            self._serving.append(thread)
+            thread.start()
+
+    def _serve(self, near: socket.socket) -> None:
+        with near, socket.create_connection(self._server, 5) as far, suppress(OSError):
+            losing = False
+            while True:
+                for ready in select.select([near, far], [], [])[0]:
+                    data = ready.recv(1 << 20)
+                    if not data:
+                        return
+                    if ready is far and losing:
+                        self.lost += 1
+                        self._meanwhile()
+                        return
+                    if ready is near and self._times and self._marker in data:
+                        self._times -= 1
+                        losing = True
+                    (far if ready is near else near).sendall(data)
