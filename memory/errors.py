@@ -190,7 +190,7 @@ class UnsupportedError(StoreError):
         capability: What it lacks, such as `"search"`.
     """
 
-    def __init__(self, capability: str, message: str) -> None:
+    def __init__(self, message: str, *, capability: str) -> None:
         self.capability = capability
         super().__init__(message)
 

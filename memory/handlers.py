@@ -1,33 +1,28 @@
-"""Who performs the effects of a flow: the store, the hooks, the summarisers, the retries."""
+"""Who performs the effects of a flow, with its summariser and its retries."""
 
 from __future__ import annotations
 
-import logging
 import math
-import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memory.background import Background
 from memory.drive import arun, run, running_loop
-from memory.errors import SummaryError, UnsupportedError
-from memory.flights import Flights, Hold
+from memory.errors import SummaryError
+from memory.flights import Hold
 from memory.flow import (
     Await,
     Claim,
-    Emit,
     Enter,
     Extract,
     Opened,
     Release,
     Send,
     Spawn,
-    Stored,
     Summarize,
 )
-from memory.leases import TURN, Leases, Sleep, summary_purpose
-from memory.records import SEPARATOR
+from memory.leases import TURN, Sleep, summary_purpose
+from memory.outside import Outside
 from memory.summary import Draft
 
 if TYPE_CHECKING:
@@ -35,13 +30,11 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-    from memory.events import Event, Hook
     from memory.flow import Answer, Effect, Flow
-    from memory.stores.contract import Store
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
     from memory.summary import SummaryRequest
 
-__all__ = ("AsyncHandler", "Handler", "Outside")
+__all__ = ("AsyncHandler", "Handler")
 
 T = TypeVar("T")
 
@@ -52,113 +45,6 @@ LONGEST_WAIT = 8.0
 WHOLE = (b"",)
 """The chain hashes that stand for a conversation as a whole: all of its turns share them."""
 _NEVER = "the summariser was not asked"
-
-
-class _Here(threading.local):
-    """What this thread is in the middle of."""
-
-    depth = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outside:
-    """What both handlers share: everything that is not the summariser.
-
-    Attributes:
-        store: Where logs are kept.
-        hooks: Who is told of events.
-        count: Text -> tokens, for the offline summariser.
-        flights: Who is summarising what.
-        turns: Who has a turn in which conversation.
-        leases: Who has what among the processes that share the store.
-        background: Where flows run that nobody waits for.
-    """
-
-    store: Store
-    hooks: Sequence[Hook]
-    count: Callable[[str], float]
-    flights: Flights = field(default_factory=Flights)
-    turns: Flights = field(default_factory=Flights)
-    background: Background = field(default_factory=Background)
-    leases: Leases = field(init=False)
-    _here: _Here = field(default_factory=_Here)
-
-    def __post_init__(self) -> None:
-        """Share the leases of the store."""
-        object.__setattr__(self, "leases", Leases(self.store))
-
-    def perform(self, effect: Effect[Any]) -> Any:
-        """Perform an effect that needs no summariser and return the reply."""
-        self._here.depth += 1
-        try:
-            return self._perform(effect)
-        finally:
-            self._here.depth -= 1
-
-    def aside(self, work: Callable[[], object]) -> None:
-        """Do something now, or in a thread of its own where this one is amid an effect.
-
-        The garbage collector may close a stream there, where a store or a hook holds its locks.
-        """
-        if self._here.depth:
-            self.background.thread(work)
-        else:
-            work()
-
-    def _perform(self, effect: Effect[Any]) -> Any:
-        match effect:
-            case Stored():
-                return effect.on(self._able(effect))
-            case Emit(event=event):
-                return self.emit(event)
-            case Extract(request=request):
-                return self.extract(request)
-        msg = f"no handler for {type(effect).__name__}"
-        raise TypeError(msg)
-
-    async def aperform(self, effect: Effect[Any]) -> Any:
-        """Perform an effect that needs no summariser, without keeping the event loop waiting."""
-        if not isinstance(effect, Stored) or getattr(self.store, "immediate", False):
-            return self.perform(effect)
-        twin = getattr(self.store, "asynchronous", None)
-        if twin is not None and running_loop() is not None:
-            self._able(effect)
-            return await effect.on(twin)
-        from anyio import to_thread  # noqa: PLC0415  # comes with openai
-
-        return await to_thread.run_sync(self.perform, effect)
-
-    def _able(self, effect: Stored[Any]) -> Store:
-        """Return the store, if it can do what is asked.
-
-        Raises:
-            UnsupportedError: It cannot.
-        """
-        if effect.verb and not hasattr(self.store, effect.verb):
-            kind = type(self.store).__name__
-            msg = f"{kind} cannot do that: it has no {effect.verb}(); see the table of stores"
-            raise UnsupportedError(effect.verb, msg)
-        return self.store
-
-    def emit(self, event: Event) -> None:
-        """Tell every hook; one that raises is logged and does not stop the others."""
-        namespace, named, conversation = event.namespace.partition(SEPARATOR)
-        if named:
-            name = None if conversation.endswith(SEPARATOR) else conversation
-            event = replace(event, namespace=namespace, conversation=name)
-        for hook in self.hooks:
-            try:
-                hook(event)
-            except Exception:
-                logging.getLogger("memory").exception("a hook failed")
-
-    def extract(self, request: SummaryRequest) -> Draft:
-        """Summarise offline."""
-        from memory.summarizers.extractive import extract  # noqa: PLC0415  # only when needed
-
-        earlier = "\n".join(segment.text for segment in request.previous if request.fold)
-        text = extract(request.slice, budget=request.cap, count=self.count, previous=earlier)
-        return Draft(text=text, author="extractive")
 
 
 class _Holding:
@@ -177,13 +63,16 @@ class _Holding:
 
     def _leased(self, hold: Hold, effect: Claim | Enter, purpose: str) -> None:
         """Have the lease given up with the hold."""
+        leases, key = self._outside.leases, effect.key
 
         def give_up() -> None:
-            self._outside.leases.give_up(effect.key, purpose)
+            leases.give_up(key, purpose)
 
         def later() -> None:
             if running_loop() is None:
                 self._outside.aside(give_up)
+            elif leases.asynchronous:
+                self._outside.background.task(leases.agive_up(key, purpose))
             else:
                 self._outside.background.thread(give_up)
 
@@ -234,18 +123,22 @@ class Handler(_Holding):
                 return self._summarize(request, self._summarizer)
             case Send() if self._send is not None:
                 return self._send(effect)
-            case Claim() | Enter():
-                return self._take(effect)
-            case Await() | Opened():
-                return run(self._among_processes(effect), self.perform)
-            case Sleep(seconds=seconds):
-                return time.sleep(seconds)
+            case Claim() | Enter() | Await() | Opened() | Sleep():
+                return self._wait(effect)
             case Release():
                 return self._claim.release()
             case Spawn(flow=flow):
                 beside = Handler(self._outside, self._summarizer)
                 return self._outside.background.thread(lambda: beside.run(flow))
         return self._outside.perform(_offline(effect))
+
+    def _wait(self, effect: Claim | Enter | Await | Opened | Sleep) -> Any:
+        match effect:
+            case Sleep(seconds=seconds):
+                return time.sleep(seconds)
+            case Await() | Opened():
+                return run(self._among_processes(effect), self.perform)
+        return self._take(effect)
 
     def _take(self, effect: Claim | Enter) -> bool:
         end = time.monotonic() + effect.patience
@@ -299,18 +192,22 @@ class AsyncHandler(_Holding):
                 return await self._summarize(request, self._summarizer)
             case Send() if self._send is not None:
                 return await self._send(effect)
-            case Claim() | Enter():
-                return await self._take(effect)
-            case Await() | Opened():
-                return await arun(self._among_processes(effect), self.perform)
-            case Sleep(seconds=seconds):
-                return await _slept(seconds)
+            case Claim() | Enter() | Await() | Opened() | Sleep():
+                return await self._wait(effect)
             case Release():
                 return self._claim.release()
             case Spawn(flow=flow):
                 beside = AsyncHandler(self._outside, self._summarizer)
                 return self._outside.background.task(beside.run(flow))
         return await self._outside.aperform(_offline(effect))
+
+    async def _wait(self, effect: Claim | Enter | Await | Opened | Sleep) -> Any:
+        match effect:
+            case Sleep(seconds=seconds):
+                return await _slept(seconds)
+            case Await() | Opened():
+                return await arun(self._among_processes(effect), self.perform)
+        return await self._take(effect)
 
     async def _take(self, effect: Claim | Enter) -> bool:
         end = time.monotonic() + effect.patience

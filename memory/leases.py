@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -133,15 +134,30 @@ class Leases:
             pause = min(LONGEST, pause * GROWTH)
         return True
 
+    @property
+    def asynchronous(self) -> bool:
+        """Whether the store has coroutines."""
+        return hasattr(self._store, "asynchronous")
+
     def give_up(self, key: LogKey, purpose: str) -> None:
         """Give up a lease; the store may be asked for a moment."""
+        owner = self._let_go(key, purpose)
+        if owner is not None:
+            with suppress(Exception):  # it runs out by itself
+                self._store.release(key, purpose, owner=owner)
+
+    async def agive_up(self, key: LogKey, purpose: str) -> None:
+        """Give up a lease, as `give_up`."""
+        owner = self._let_go(key, purpose)
+        if owner is not None:
+            with suppress(Exception):  # it runs out by itself
+                await self._store.asynchronous.release(key, purpose, owner=owner)
+
+    def _let_go(self, key: LogKey, purpose: str) -> str | None:
+        """Renew a lease no longer; return by whom it is held, if that is still us."""
         with self._lock:
             owner = self._kept.pop((key, purpose), None)
-        if owner == self.owner:
-            try:
-                self._store.release(key, purpose, owner=owner)
-            except Exception:  # noqa: BLE001  # it runs out by itself
-                return
+        return owner if owner == self.owner else None
 
     def open(self, key: LogKey, *, is_open: bool) -> Flow[None]:
         """Tell that a conversation waits for its caller to answer calls, or not any more."""
@@ -199,10 +215,8 @@ class Leases:
             if not kept:
                 self._keeper = None
         for key, purpose in kept:
-            try:
+            with suppress(Exception):  # the next time, perhaps
                 self._store.acquire(key, purpose, owner=self.owner, seconds=SECONDS)
-            except Exception:  # noqa: BLE001  # the next time, perhaps
-                continue
         return bool(kept)
 
     def reset(self) -> None:

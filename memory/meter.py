@@ -99,6 +99,7 @@ class Meter:
         self._declared: GenerationCache[_Declaration] = GenerationCache(entries=256)
         # What the server's count differs from ours by, for each message seen in a reply.
         self._residuals: GenerationCache[float] = GenerationCache(entries=65_536)
+        self._restored: GenerationCache[bytes] = GenerationCache(entries=4_096)
 
     def bound(
         self,
@@ -231,6 +232,32 @@ class Meter:
         """Take `tokens` as what `message` costs, as `learn` does, until the server tells."""
         if self._residuals.get(see([message])[0]) is None:
             self.learn(message, tokens)
+
+    def residuals(
+        self, run: Sequence[Seen], tools: Tools | None
+    ) -> tuple[list[float | None], float | None]:
+        """Return what the server counted more than we did for messages and tool declarations.
+
+        None stands for what was never measured.
+        """
+        return self._residuals.many(run), self._residuals.get(self._declaration(tools).key)
+
+    def restore(self, run: Sequence[Seen], residuals: Sequence[float]) -> None:
+        """Take over what another process measured, where this one has not measured for itself."""
+        for key, residual in zip(run, residuals, strict=True):
+            if self._residuals.get(key) is None:
+                self._residuals.put(key, residual)
+
+    def restore_tools(self, tools: Tools | None, residual: float) -> None:
+        """Take over what another process measured for tool declarations; see `restore`."""
+        key = self._declaration(tools).key
+        if self._residuals.get(key) is None:
+            self._residuals.put(key, residual)
+
+    def is_first(self, mark: bytes) -> bool:
+        """Return whether something is seen for the first time."""
+        known = self._restored.get(mark)
+        return known is None and self._restored.put(mark, mark) is mark
 
     def _observe_reply(self, reply: WireMessage, usage: Usage) -> None:
         written = usage.completion_tokens - usage.reasoning_tokens - EOS

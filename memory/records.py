@@ -147,6 +147,13 @@ class Compaction:
     """What `synthetic` costs in tokens, as far as its author's server told."""
     tokens_before: int = 0
     tokens_after: int = 0
+    measured: tuple[tuple[int, float], ...] = ()
+    """What the server counted more, or less, than we did for messages that stay in the view, in
+    tokens; by index without the head, and below 0 for the head, counted from its end."""
+    tools: float | None = None
+    """The same for the tool declarations."""
+    head: bytes | None = None
+    """The chain hash of the head that was measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

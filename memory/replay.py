@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from memory import models
@@ -86,6 +87,8 @@ class Report:
         problems: The first few violations, in words.
         turns: Every request, in order.
         synthetic: The synthetic message it ended with, or None.
+        digest: BLAKE2b of the bodies of all chat requests, in order: 16 bytes, which are the same
+            where the same was sent.
     """
 
     id: str
@@ -107,6 +110,7 @@ class Report:
     problems: list[str] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
     synthetic: WireMessage | None = None
+    digest: bytes = b""
 
     @property
     def cached_share(self) -> float:
@@ -115,7 +119,7 @@ class Report:
 
     def row(self) -> dict[str, Any]:
         """Return the figures as a JSON object, without turns and texts."""
-        left_out = {"turns", "synthetic", "tokens_cached"}
+        left_out = {"turns", "synthetic", "tokens_cached", "digest"}
         row = {key: value for key, value in asdict(self).items() if key not in left_out}
         return row | {"cached_share": self.cached_share}
 
@@ -216,6 +220,14 @@ class Tap:
         (self.summaries if is_summary else self.chats).append(body)
         return is_summary
 
+    def digest(self) -> bytes:
+        """Return 16 bytes that stand for the chat requests, byte for byte and in order."""
+        found = blake2b(digest_size=16)
+        for body in self.chats:
+            text = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+            found.update(len(text).to_bytes(8, "big") + text)
+        return found.digest()
+
 
 def replay(
     conversation: Mapping[str, Any],
@@ -270,6 +282,7 @@ def replay(
     report.summarizer_calls = len(tap.summaries)
     report.tokens_summaries = tap.tokens_summaries
     report.rejected = tap.refused
+    report.digest = tap.digest()
     return report
 
 

@@ -1,4 +1,4 @@
-"""The command `kimi-memory`: demo, plan, doctor, fake-kimi and chat."""
+"""The command `kimi-memory`: see what memory saves and what a store holds, chat, diagnose."""
 
 from __future__ import annotations
 

@@ -9,10 +9,14 @@ from typing import Annotated
 
 import typer
 
+from memory.cli.browse import compactions, conversations, search, show
+from memory.cli.change import forget, undo
 from memory.cli.chat import chat
+from memory.cli.db import db
 from memory.cli.demo import demo
 from memory.cli.doctor import doctor
 from memory.cli.fake import fake_kimi_command
+from memory.cli.move import export, import_
 from memory.cli.plan import plan
 
 __all__ = ("app",)
@@ -29,6 +33,15 @@ app.command("plan")(plan)
 app.command("doctor")(doctor)
 app.command("chat")(chat)
 app.command("fake-kimi")(fake_kimi_command)
+app.command("conversations")(conversations)
+app.command("show")(show)
+app.command("compactions")(compactions)
+app.command("undo")(undo)
+app.command("search")(search)
+app.command("export")(export)
+app.command("import")(import_)
+app.command("forget")(forget)
+app.add_typer(db, name="db")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  # how typer calls it

@@ -80,20 +80,33 @@ def demo(
     price_output: Annotated[
         float, typer.Option(min=0, metavar="USD", help="US dollars per million completion tokens.")
     ] = 4.00,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Keep summaries in this store, such as sqlite:///demo.db, so that a second run "
+            "pays for none. Default: memory only.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Replay long conversations and show what is saved.
 
     Every request goes over HTTP through a wrapped OpenAI client to a fake Kimi on this machine,
     which needs no key and costs nothing, or with --live to the real one. What was sent is checked
-    request by request.
+    request by request. With --store, the digest of all requests is shown too, to compare runs.
 
     Exit code: 0 if every check held, 1 if one failed, 2 if the replay could not be made.
     """
-    from memory.cli.demonstration import Prices, chosen, demonstrate  # noqa: PLC0415  # openai: 370 ms
+    from memory.cli.demonstration import (  # noqa: PLC0415  # openai: 370 ms
+        Prices,
+        chosen,
+        demonstrate,
+        kept_in,
+    )
 
     out = Output(as_json=as_json)
-    with out.reporting():
+    with out.reporting(), kept_in(store) as opened:
         outcomes = demonstrate(
             out,
             chosen(data, conversation=conversation, limit=limit, chain=chain),
@@ -102,6 +115,7 @@ def demo(
             endpoint=Endpoint.find(base_url) if live else None,
             prices=Prices(input=price_input, cached=price_cached, output=price_output),
             consented=yes,
+            store=opened,
         )
     if any(outcome.failed for outcome in outcomes):
         raise typer.Exit(1)

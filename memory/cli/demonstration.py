@@ -15,10 +15,20 @@ from memory.cli import report
 from memory.cli.endpoint import Endpoint
 from memory.cli.output import CommandError, Output
 from memory.cli.reading import load
-from memory.cli.replaying import Outcome, Prices, Run, rehearse, run_live, total_volume
+from memory.cli.replaying import (
+    LIVE_NAMESPACE,
+    Outcome,
+    Prices,
+    Run,
+    rehearse,
+    run_live,
+    total_volume,
+)
 from memory.replay import join, steps
+from memory.stores import Store
+from memory.stores.opening import open_store
 
-__all__ = ("Prices", "chosen", "demonstrate")
+__all__ = ("Prices", "chosen", "demonstrate", "kept_in")
 
 
 def chosen(
@@ -45,6 +55,22 @@ def chosen(
     return join([shipped], chain=chain)
 
 
+@contextmanager
+def kept_in(url: str | None) -> Generator[Store | None, None, None]:
+    """Yield the store of a URL, which is closed at the end; None where there is no URL.
+
+    Raises:
+        ConfigError: The URL names no store.
+    """
+    store: Any = None if url is None else open_store(url)
+    try:
+        yield store
+    finally:
+        close = getattr(store, "close", None)
+        if close is not None:
+            close()
+
+
 def demonstrate(
     out: Output,
     conversations: Sequence[Mapping[str, Any]],
@@ -54,6 +80,7 @@ def demonstrate(
     endpoint: Endpoint | None,
     prices: Prices,
     consented: bool,
+    store: Store | None = None,
 ) -> list[Outcome]:
     """Replay conversations, show the outcomes and return them.
 
@@ -65,6 +92,7 @@ def demonstrate(
         endpoint: The real API; None for the fake alone.
         prices: What the real API costs.
         consented: Whether the user has already agreed to pay.
+        store: Where summaries are found and kept; None for memory only.
 
     Raises:
         CommandError: The real API does not take the key.
@@ -73,17 +101,22 @@ def demonstrate(
     if endpoint is not None:
         endpoint.check()
     with _progress(out, conversations, "replaying") as after:
-        run = Run(model=model, budget=budget, after=after)
+        # What a rehearsal makes up is no summary for the real API to go on from.
+        made_up = store if endpoint is None else None
+        run = Run(model=model, budget=budget, after=after, store=made_up)
         outcomes = rehearse(conversations, run=run)
     if endpoint is not None:
         broken = {outcome.id for outcome in outcomes if outcome.report is None}
         _ask(out, outcomes, endpoint, prices, consented=consented)
         good = [each for each in conversations if each["id"] not in broken]
         with _progress(out, good, "replaying live") as after:
-            run = Run(model=model, budget=budget, after=after)
+            run = Run(
+                model=model, budget=budget, after=after, store=store, namespace=LIVE_NAMESPACE
+            )
             live = {each.id: each for each in run_live(good, run=run, endpoint=endpoint)}
         outcomes = [live.get(outcome.id, outcome) for outcome in outcomes]
-    report.show(out, outcomes, budget=budget, model=model, live=endpoint is not None)
+    live_too, stored = endpoint is not None, store is not None
+    report.show(out, outcomes, budget=budget, model=model, live=live_too, stored=stored)
     return outcomes
 
 

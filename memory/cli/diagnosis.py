@@ -18,16 +18,30 @@ from rich.table import Table
 import memory
 from memory import models
 from memory.cli.endpoint import KEYS, OPENAI_KEY, URLS
+from memory.cli.options import STORE_VARIABLE
 from memory.config import PREFIX, Settings
 from memory.errors import ConfigError
+from memory.stores.opening import KEYS as SEAL_KEYS
 from memory.testing.kimi_models import LIVE_MODELS
 from memory.vocabulary import warmup
 
 __all__ = ("Diagnosis", "diagnose", "render")
 
 DISTRIBUTION = "kimi-memory"
-REQUIRED = ("openai", "structlog", "tenacity", "tiktoken")
-OPTIONAL = ("httpx2", "httpx", "splintr-rs", "typer", "rich", "plotext", "uvicorn")
+REQUIRED = ("openai", "platformdirs", "structlog", "tenacity", "tiktoken")
+OPTIONAL = (
+    "httpx2",
+    "httpx",
+    "splintr-rs",
+    "typer",
+    "rich",
+    "plotext",
+    "uvicorn",
+    "psycopg",
+    "psycopg-pool",
+    "redis",
+    "cryptography",
+)
 SAMPLE = "Kimi counts tokens, 月之暗面也数。"
 
 
@@ -43,7 +57,8 @@ class Diagnosis:
         module: The file of the module `memory`, its distribution with its version, and what
             else is called `memory`.
         settings: Every setting with its value and where that is from.
-        variables: Whether each variable for a key is set, and the host of each base URL.
+        variables: Whether each variable for a key is set, the host of each base URL, and the kind
+            of store.
         models: The window in tokens, and how thinking is switched, by model.
         problems: What is wrong, in words.
     """
@@ -62,8 +77,16 @@ class Diagnosis:
         return asdict(self)
 
 
-DATA = "KIMI_MEMORY_DATA"
-"""Where benchmarks and tests look for conversations; no setting of the library."""
+NO_SETTINGS = frozenset(
+    {
+        STORE_VARIABLE,  # which store the commands look into
+        SEAL_KEYS,  # what opens sealed stores
+        "KIMI_MEMORY_DATA",  # where benchmarks and tests look for conversations
+        "KIMI_MEMORY_TEST_POSTGRES",  # which servers the tests use
+        "KIMI_MEMORY_TEST_REDIS",
+    }
+)
+"""Variables of ours that are no settings of the library."""
 
 
 def diagnose(
@@ -159,7 +182,7 @@ def _settings(environ: Mapping[str, str], problems: list[str]) -> dict[str, dict
     names = [field.name for field in fields(Settings)]
     known = {PREFIX + name.upper() for name in names}
     unknown = sorted(
-        name for name in environ if name.startswith(PREFIX) and name not in known | {DATA}
+        name for name in environ if name.startswith(PREFIX) and name not in known | NO_SETTINGS
     )
     problems += [f"{name} is no setting; there are {', '.join(sorted(known))}" for name in unknown]
     try:
@@ -178,9 +201,11 @@ def _source(environ: Mapping[str, str], name: str) -> str:
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, bool | str]:
-    keys: dict[str, bool | str] = {name: bool(environ.get(name)) for name in (*KEYS, OPENAI_KEY)}
-    # A URL may carry a password, so only its host is shown.
-    return keys | {name: urlsplit(environ.get(name, "")).hostname or "" for name in URLS}
+    secret = (*KEYS, OPENAI_KEY, SEAL_KEYS)
+    keys: dict[str, bool | str] = {name: bool(environ.get(name)) for name in secret}
+    # A URL may carry a password, so only its host is shown, or what kind of store it names.
+    hosts = {name: urlsplit(environ.get(name, "")).hostname or "" for name in URLS}
+    return keys | hosts | {STORE_VARIABLE: environ.get(STORE_VARIABLE, "").partition(":")[0]}
 
 
 def render(console: Console, found: Diagnosis) -> None:

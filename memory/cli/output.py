@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from rich.markup import escape
 
 from memory.errors import KimiMemoryError
 
-__all__ = ("WIDTH", "CommandError", "Json", "Output", "short")
+__all__ = ("WIDTH", "CommandError", "Json", "NothingError", "Output", "plain", "short")
 
 WIDTH = 100
 """Columns that charts and panels have at most."""
@@ -30,8 +31,24 @@ Json = Annotated[
 """The option that every command has."""
 
 
+_PROSE = "\n\u200c\u200d"
+"""Characters that text is made of and that cannot be printed: line ends and joiners."""
+
+
 class CommandError(Exception):
-    """The command cannot do what it was asked to; the message says why and what would help."""
+    """The command cannot do what it was asked to; the message says why and what would help.
+
+    Attributes:
+        code: The exit code.
+    """
+
+    code = 2
+
+
+class NothingError(CommandError):
+    """What was asked for is not there, so that there was nothing to do."""
+
+    code = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +98,37 @@ class Output:
         """
         try:
             yield
-        except (CommandError, KimiMemoryError, OSError) as error:
-            self.fail(str(error) or type(error).__name__)
+        except BrokenPipeError:
+            raise  # whoever reads has had enough, which is no complaint
+        except CommandError as error:
+            self.fail(str(error), code=error.code)
+        except (KimiMemoryError, OSError) as error:
+            self.fail(plain(str(error)) or type(error).__name__)
+
+
+def plain(text: str, *, prose: bool = False) -> str:
+    """Return a text as a terminal may show it: what cannot be printed is escaped as in Python.
+
+    Args:
+        text: Any text, such as a name or what somebody wrote.
+        prose: Whether it may have lines, wide spaces and joined characters.
+    """
+    if text.isprintable():
+        return text
+    if prose:
+        text = text.replace("\r\n", "\n").replace("\t", "    ")
+    escaped = {ord(c): _escaped(c) for c in set(text) if not _shown(c, prose=prose)}
+    return text.translate(escaped)
+
+
+def _shown(character: str, *, prose: bool) -> bool:
+    if character.isprintable():
+        return True
+    return prose and (character in _PROSE or unicodedata.category(character) == "Zs")
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def short(text: str, width: int) -> str:

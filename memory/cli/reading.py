@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from memory.cli.output import CommandError
 
-__all__ = ("load", "load_one")
+__all__ = ("load", "load_one", "messages_of", "values", "without_notes")
 
 Conversation = dict[str, Any]
 
@@ -55,7 +55,7 @@ def load_one(path: Path, *, conversation: str | None = None) -> Conversation:
         OSError: It cannot be read.
     """
     with _opened(path) as file:
-        text = file.read()
+        text = _text(file, name=str(path))
     try:
         value = json.loads(text)
     except ValueError:
@@ -70,8 +70,51 @@ def load_one(path: Path, *, conversation: str | None = None) -> Conversation:
     raise CommandError(f"{path}: {missing} in it")
 
 
+def values(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield the JSON values of a file with their places: the only one, or those of its lines.
+
+    Args:
+        path: The file; `-` is standard input.
+
+    Raises:
+        CommandError: One of them is no JSON.
+        OSError: It cannot be read.
+    """
+    with _opened(path) as file:
+        text = _text(file, name=str(path))
+    try:
+        yield str(path), json.loads(text)
+    except (ValueError, RecursionError):
+        for number, line in enumerate(text.split("\n"), start=1):
+            if line.strip():
+                place = f"{path}:{number}"
+                yield place, _parsed(line, place=place)
+
+
+def messages_of(value: Any, *, place: str) -> list[dict[str, Any]]:
+    """Return the messages of a conversation that a file holds: a list, or `messages` of an object.
+
+    Raises:
+        CommandError: There are none, or one of them is no message.
+    """
+    messages = value.get("messages") if isinstance(value, dict) else value
+    if not isinstance(messages, list):
+        raise CommandError(f"{place}: not an object with a list of `messages`")
+    wrong = next((i for i, each in enumerate(messages) if not _is_message(each)), None)
+    if wrong is not None:
+        raise CommandError(f"{place}: message {wrong} is not an object with a `role`")
+    return messages
+
+
 def _opened(path: Path) -> AbstractContextManager[TextIO]:
     return nullcontext(sys.stdin) if str(path) == "-" else path.open(encoding="utf-8-sig")
+
+
+def _text(file: TextIO, *, name: str) -> str:
+    try:
+        return file.read()
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{name}: not UTF-8: {error}") from None
 
 
 def _from(found: Iterator[Conversation], wanted: str) -> Iterator[Conversation]:
@@ -92,21 +135,17 @@ def _conversations(lines: Iterable[str], *, name: str) -> Iterator[Conversation]
 def _parsed(line: str, *, place: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CommandError(f"{place}: not JSON: {error}") from None
 
 
 def _checked(value: Any, *, place: str, name: str) -> Conversation:
-    messages = value.get("messages") if isinstance(value, dict) else None
-    if not isinstance(messages, list):
-        raise CommandError(f"{place}: not an object with a list of `messages`")
-    wrong = next((i for i, each in enumerate(messages) if not _is_message(each)), None)
-    if wrong is not None:
-        raise CommandError(f"{place}: message {wrong} is not an object with a `role`")
+    whole = value if isinstance(value, dict) else {}
+    messages = messages_of(whole, place=place)
     return {
-        **value,
-        "id": str(value.get("id", name)),
-        "messages": [_wire(message) for message in messages],
+        **whole,
+        "id": str(whole.get("id", name)),
+        "messages": [without_notes(message) for message in messages],
     }
 
 
@@ -114,5 +153,6 @@ def _is_message(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("role"), str)
 
 
-def _wire(message: Mapping[str, Any]) -> dict[str, Any]:
+def without_notes(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message without the keys of a data set's own, which start with `_`."""
     return {key: value for key, value in message.items() if not key.startswith("_")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from openai import OpenAI, OpenAIError
@@ -20,20 +21,28 @@ from memory.testing.kimi_structure import STRUCTURE_RULES
 from memory.testing.kimi_wire import ApiError
 
 if TYPE_CHECKING:
+    from memory.stores import Store
     from memory.testing import Model, Served
 
 __all__ = (
     "CHECKS",
+    "LIVE_NAMESPACE",
+    "NAMESPACE",
     "Outcome",
     "Prices",
     "Run",
     "Volume",
     "rehearse",
     "run_live",
+    "sent_digest",
     "total_volume",
 )
 
 NO_THINKING = {"type": "disabled"}
+NAMESPACE = "demo"
+"""Where a store has what was summarised against the fake."""
+LIVE_NAMESPACE = "demo-live"
+"""Where it has what the real model wrote: neither run is to use the summaries of the other."""
 
 CHECKS: Mapping[str, Callable[[Report], bool]] = {
     "over_budget": lambda report: not report.over_budget,
@@ -124,15 +133,21 @@ class Run:
         model: The model to ask for.
         budget: Prompt tokens allowed.
         after: Called after each request.
+        store: Where summaries are found and kept; None for memory only.
+        namespace: Under which name, there.
     """
 
     model: str
     budget: int
     after: Callable[[Step, Turn], None]
+    store: Store | None = None
+    namespace: str = NAMESPACE
 
-    def replay(self, conversation: Mapping[str, Any], client: OpenAI, **hooks: Any) -> Outcome:
+    def replay(self, conversation: Mapping[str, Any], client: OpenAI, **options: Any) -> Outcome:
         """Replay one conversation; what ends it early is part of the outcome."""
         name = conversation["id"]
+        if self.store is not None:
+            options |= {"store": self.store, "namespace": self.namespace}
         try:
             report = replay(
                 conversation,
@@ -141,7 +156,7 @@ class Run:
                 budget=self.budget,
                 after=self.after,
                 hooks=(),
-                **hooks,
+                **options,
             )
         except (KimiMemoryError, OpenAIError) as error:
             return Outcome(id=name, error=f"{type(error).__name__}: {error}")
@@ -185,6 +200,16 @@ def total_volume(outcomes: Iterable[Outcome]) -> Volume:
         cached=sum(each.cached for each in volumes),
         completion=sum(each.completion for each in volumes),
     )
+
+
+def sent_digest(reports: Iterable[Report]) -> str:
+    """Return what is the same for two runs that sent the same requests in the same order."""
+    digests = [report.digest for report in reports]
+    return (digests[0] if len(digests) == 1 else _joint(digests)).hex()
+
+
+def _joint(digests: Iterable[bytes]) -> bytes:
+    return blake2b(b"".join(digests), digest_size=16).digest()
 
 
 def _measure(model: Model) -> Callable[[Step], int]:

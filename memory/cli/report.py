@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.markup import escape
 from rich.panel import Panel
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from memory.cli.chart import chart, legend
 from memory.cli.output import WIDTH, Output
-from memory.cli.replaying import CHECKS, Outcome
+from memory.cli.replaying import CHECKS, Outcome, sent_digest
 from memory.messages import text_of
 from memory.replay import Report, total
 from memory.vocabulary import warmup
@@ -23,7 +24,13 @@ NOTES_LINES = 30
 
 
 def show(
-    out: Output, outcomes: Sequence[Outcome], *, budget: int, model: str, live: bool = False
+    out: Output,
+    outcomes: Sequence[Outcome],
+    *,
+    budget: int,
+    model: str,
+    live: bool = False,
+    stored: bool = False,
 ) -> None:
     """Show what replays came to: figures, and for a single conversation a chart and the notes.
 
@@ -33,19 +40,23 @@ def show(
         budget: Prompt tokens that were allowed.
         model: The model that was asked for.
         live: Whether it was the real one.
+        stored: Whether summaries were kept in a store, so that another run may be compared.
     """
     reports = [outcome.report for outcome in outcomes if outcome.report is not None]
     failures = [outcome for outcome in outcomes if outcome.report is None]
     counter = warmup().name
     title = f"budget {budget:,} tokens · {model} · counted by {counter}"
+    kept = _kept(reports) if stored else {}
     out.console.print(f"\n[bold]kimi-memory demo[/]  [dim]{escape(title)}[/]\n")
     if len(reports) == 1:
-        _single(out, reports[0], budget)
+        _single(out, reports[0], budget, kept)
         if not live and reports[0].synthetic is not None:
             out.console.print("[dim]The fake writes this offline; with --live the model does.[/]")
     elif reports:
         out.console.print(_rows(reports, budget, wide=out.console.width >= WIDTH - 4))
         out.console.print("[dim]A chart and the notes of one: --conversation ID[/]")
+        for name, figure in kept.items():
+            out.console.print(f"{name.replace('_', ' ')}: [bold]{figure}[/]")
         for report in reports:
             _complain(out, report)
     for outcome in failures:
@@ -61,11 +72,20 @@ def show(
             "model": model,
             "counter": counter,
         }
+        | kept
     )
 
 
-def _single(out: Output, report: Report, budget: int) -> None:
-    out.console.print(_figures(report, budget))
+def _kept(reports: Sequence[Report]) -> dict[str, Any]:
+    """Return what tells whether another run with the same store paid, and sent the same."""
+    return {
+        "summaries_paid": sum(report.summarizer_calls for report in reports),
+        "digest": sent_digest(reports),
+    }
+
+
+def _single(out: Output, report: Report, budget: int, kept: Mapping[str, Any]) -> None:
+    out.console.print(_figures(report, budget, kept))
     out.console.print()
     width = min(WIDTH, out.console.width)
     out.console.print(chart(report.turns, budget=budget, width=width))
@@ -81,7 +101,7 @@ def _complain(out: Output, report: Report) -> None:
         out.console.print(f"[red]{escape(f'{report.id}: {problem}')}[/]")
 
 
-def _figures(report: Report, budget: int) -> Table:
+def _figures(report: Report, budget: int, kept: Mapping[str, Any]) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_column()
     table.add_column(justify="right", no_wrap=True)
@@ -100,6 +120,9 @@ def _figures(report: Report, budget: int) -> Table:
         ("largest request", f"{report.largest_request:,}", f"of {budget:,} allowed"),
         ("smallest after a compaction", _share(report), "of the budget"),
     ]
+    if kept:
+        rows.append(("summaries paid", f"{kept['summaries_paid']:,}", "the rest from the store"))
+        rows.append(("digest of the requests", "", str(kept["digest"])))
     for label, figure, remark in rows:
         table.add_row(label, f"[bold]{figure}[/]", remark)
     table.add_row("problems", *_problems(report))

@@ -11,7 +11,7 @@ from memory.flow.effects import Claim, Emit, Flow, Load, Log, Release
 from memory.flow.log import append, compacted, failed, key_of
 from memory.flow.resume import resume
 from memory.flow.segment import readable, write_segment
-from memory.flow.state import Context, Prompt, State
+from memory.flow.state import Context, Prompt, State, measured
 from memory.identity import digest
 from memory.messages import role_of
 from memory.policy import Plan
@@ -80,6 +80,7 @@ def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[
     record = yield from _write(prompt, context, state, todo, dropped)
     smaller = State.of(prompt, context, View(thread, record))
     record = replace(record, tokens_before=state.counts.total, tokens_after=smaller.counts.total)
+    record = measured(prompt, context, thread, record)
     theirs = yield from _put_on_record(prompt, context, state, record, log)
     return theirs or replace(smaller, view=View(thread, record))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from memory.counts import Counts
-from memory.identity import Seen
+from memory.identity import Seen, link
 from memory.messages import WireMessage
 from memory.meter import Meter
 from memory.policy import Budget, Plan, Policy, Sized, plan, plan_cut
@@ -15,7 +15,7 @@ from memory.summary import Role
 from memory.view import Thread, View
 from memory.windows import Windows
 
-__all__ = ("Context", "Fitted", "Joined", "Prompt", "State")
+__all__ = ("Context", "Fitted", "Joined", "Prompt", "State", "measured")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,8 +188,8 @@ class State:
     def of(cls, prompt: Prompt, context: Context, view: View) -> State:
         """Count a view of a prompt."""
         messages, seen = view.compose()
-        if view.record and view.record.synthetic and view.record.cost is not None:
-            context.meter.suggest(view.record.synthetic, view.record.cost)
+        if view.record is not None:
+            _remember(prompt, context, view.thread, view.record)
         counts = context.count(prompt, messages, seen=seen)
         policy = context.policy
         budget = policy.thresholds(
@@ -259,3 +259,31 @@ class State:
             return []
         parts = self.view.parts()[: todo.cut]
         return [index for indexes, protected in parts if not protected for index in indexes]
+
+
+def measured(prompt: Prompt, context: Context, thread: Thread, record: Compaction) -> Compaction:
+    """Return a record with what the server told about the messages that stay in its view."""
+    start, run = thread.start, thread.seen
+    places = [*range(-start, 0), *record.kept, *range(record.covered, record.adopted)]
+    costs, tools = context.meter.residuals([run[start + i] for i in places], prompt.tools)
+    known = zip(places, costs, strict=True)
+    return replace(
+        record,
+        measured=tuple((place, round(cost, 3)) for place, cost in known if cost is not None),
+        tools=tools,
+        head=link(run[:start])[-1],
+    )
+
+
+def _remember(prompt: Prompt, context: Context, thread: Thread, record: Compaction) -> None:
+    """Take over what was measured before a compaction, perhaps by another process."""
+    meter, start, run = context.meter, thread.start, thread.seen
+    if record.synthetic and record.cost is not None:
+        meter.suggest(record.synthetic, record.cost)
+    if record.mark is None or not record.measured or not meter.is_first(record.mark):
+        return
+    least = 0 if link(run[:start])[-1] != record.head else -start
+    found = [(start + i, cost) for i, cost in record.measured if least <= i < len(run) - start]
+    meter.restore([run[place] for place, _ in found], [cost for _, cost in found])
+    if record.tools is not None:
+        meter.restore_tools(prompt.tools, record.tools)

@@ -13,11 +13,11 @@ from memory.counts import Counts
 from memory.errors import ConfigError
 from memory.events import Counted, CounterChosen, Event, Evicted, Hook, Skipped
 from memory.flow import Context, ListConversations, LogKey, Prompt, Search, log_key
-from memory.handlers import Outside
 from memory.hooks import LogHook
 from memory.manager.scope import Address, CallOptions, checked, current, entered
 from memory.messages import WireMessage, wire
 from memory.meter import Meter, Tools
+from memory.outside import Outside
 from memory.records import SEPARATOR, Compaction, Entry, Logged, Match, Usage
 from memory.stores import VolatileStore
 from memory.view import Thread

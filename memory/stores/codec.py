@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ("decode", "encode", "hashes_of", "messages_after", "messages_in")
 
 
+HASHES = ("coverage", "adoption", "mark", "head")
 _PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ASCII = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 
@@ -105,7 +106,7 @@ def _body(record: Record) -> tuple[str, dict[str, Any]]:
 
 def _compaction(record: Compaction) -> dict[str, Any]:
     body = {name: getattr(record, name) for name in Compaction.__slots__}
-    for name in ("coverage", "adoption", "mark"):
+    for name in HASHES:
         body[name] = None if body[name] is None else body[name].hex()
     body["segments"] = [asdict(segment) for segment in record.segments]
     body["shortened"] = [asdict(item) for item in record.shortened]
@@ -134,8 +135,9 @@ def _read_undone(body: dict[str, Any]) -> Undone:
 
 
 def _read_compaction(body: dict[str, Any]) -> Compaction:
-    for name in ("coverage", "adoption", "mark"):
-        body[name] = None if body[name] is None else bytes.fromhex(body[name])
+    for name in HASHES:
+        body[name] = None if body.get(name) is None else bytes.fromhex(body[name])
+    body["measured"] = tuple((place, cost) for place, cost in body.get("measured", ()))
     body["kept"] = tuple(body["kept"])
     body["standing"] = tuple(body["standing"])
     body["segments"] = tuple(Segment(**segment) for segment in body["segments"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from memory.errors import ConfigError
@@ -43,7 +43,7 @@ def open_store(url: str, *, environ: Mapping[str, str] | None = None) -> Store:
     """
     if url.startswith(SEALED):
         return _sealed(url.removeprefix(SEALED), os.environ if environ is None else environ)
-    if url == "volatile":
+    if url in ("volatile", "volatile:", "volatile://"):
         from memory.stores.volatile import VolatileStore  # noqa: PLC0415  # each when asked for
 
         return VolatileStore()
@@ -65,7 +65,7 @@ def _sqlite(url: str) -> Store:
 
     if url in ("sqlite", "sqlite:", "sqlite://"):
         return SqliteStore(default_path())
-    parts = urlsplit(url)
+    parts = urlsplit(url, allow_fragments=False)
     path = unquote(parts.path).removeprefix("/")
     if parts.netloc or not path:
         msg = f"store={url!r}: a path follows three slashes, an absolute one makes it four"
@@ -76,12 +76,19 @@ def _sqlite(url: str) -> Store:
     except ValueError:
         msg = f"store={url!r}: timeout must be a number of seconds"
         raise ConfigError(msg) from None
-    scrub = options.pop("scrub", "yes") not in ("no", "0", "false")
-    full = options.pop("synchronous", "normal").lower() == "full"
+    scrub, synchronous = options.pop("scrub", "yes"), options.pop("synchronous", "normal")
+    if scrub not in ("yes", "no"):
+        msg = f"store={url!r}: scrub must be yes or no"
+        raise ConfigError(msg)
     if options:
         msg = f"store={url!r}: unknown {', '.join(options)}; there are synchronous, timeout, scrub"
         raise ConfigError(msg)
-    return SqliteStore(path, timeout=timeout, scrub=scrub, synchronous="full" if full else "normal")
+    return SqliteStore(
+        path,
+        timeout=timeout,
+        scrub=scrub == "yes",
+        synchronous=cast("Literal['normal', 'full']", synchronous),
+    )
 
 
 def _postgres(url: str) -> Store:

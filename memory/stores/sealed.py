@@ -211,32 +211,44 @@ class SealedStore:
     def acquire(self, key: LogKey, purpose: str, *, owner: str, seconds: float) -> bool:
         """Take or renew a lease; return whether `owner` has it now.
 
-        Everybody has it where the inner store has no leases.
+        Raises:
+            UnsupportedError: The inner store has no leases.
         """
-        if self._leasing is None:
-            return True
+        leasing = self._leases()
         keys = None if key.name else self._ring.established(key)
         place, name = _leased(key, purpose, keys)
-        return self._leasing.acquire(place, name, owner=owner, seconds=seconds)
+        return leasing.acquire(place, name, owner=owner, seconds=seconds)
 
     def holder(self, key: LogKey, purpose: str) -> str | None:
-        """Return who has a lease that has not run out, or None."""
-        if self._leasing is None:
-            return None
+        """Return who has a lease that has not run out, or None.
+
+        Raises:
+            UnsupportedError: The inner store has no leases.
+        """
+        leasing = self._leases()
         keys = None if key.name else self._ring.current(key)
         if not key.name and keys is None:
             return None
         place, name = _leased(key, purpose, keys)
-        return self._leasing.holder(place, name)
+        return leasing.holder(place, name)
 
     def release(self, key: LogKey, purpose: str, *, owner: str) -> None:
-        """Give up a lease; nothing happens where `owner` does not have it."""
-        if self._leasing is None:
-            return
+        """Give up a lease; nothing happens where `owner` does not have it.
+
+        Raises:
+            UnsupportedError: The inner store has no leases.
+        """
+        leasing = self._leases()
         keys = None if key.name else self._ring.current(key)
         if key.name or keys is not None:
             place, name = _leased(key, purpose, keys)
-            self._leasing.release(place, name, owner=owner)
+            leasing.release(place, name, owner=owner)
+
+    def _leases(self) -> Leasing:
+        if self._leasing is None:
+            msg = f"{type(self._store).__name__} inside of a sealed store has no leases"
+            raise UnsupportedError(msg, capability="leases")
+        return self._leasing
 
     def health(self) -> Health:
         """Ask the inner store how it is.
@@ -261,7 +273,7 @@ class SealedStore:
             return self._store
         capability = "conversations"
         msg = f"{type(self._store).__name__} cannot list its conversations"
-        raise UnsupportedError(capability, msg)
+        raise UnsupportedError(msg, capability=capability)
 
     def _fetched(self, key: LogKey, keys: UserKeys | None) -> Log:
         """Return a log as the inner store has it."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from memory.records import Entry, Record, Undone
 from memory.testing.conformance.bench import Bench
 from memory.testing.conformance.check import Group
-from memory.testing.conformance.expect import demand, expect
+from memory.testing.conformance.expect import demand, expect, only_one
 from memory.testing.conformance.samples import compaction, logged, turn
 
 __all__ = ("LISTING",)
@@ -57,7 +57,7 @@ def conversations_are_listed_with_their_state(bench: Bench) -> None:
     """An entry has user, name, version, the number of messages now and the time of the append."""
     key = bench.key("trip", user="ann")
     version = bench.add(key, turn("a", "b"), turn("c", start=2))
-    (entry,) = bench.other.conversations(bench.namespace)
+    entry = only_one(bench.other.conversations(bench.namespace), "conversations")
     expected = Entry(user="ann", name="trip", version=version, messages=3, updated=entry.updated)
     expect(expected, entry, "the entry of a conversation")
     demand(
@@ -72,7 +72,7 @@ def appends_move_what_is_listed(bench: Bench) -> None:
     key, before = bench.key("trip"), 0.0
     for handle in (bench.one, bench.other, bench.one):
         version = bench.add(key, turn("a"))
-        (entry,) = handle.conversations(bench.namespace)
+        entry = only_one(handle.conversations(bench.namespace), "conversations")
         expect(version, entry.version, "the version in the list")
         demand(entry.updated >= before, f"updated went from {before} to {entry.updated}")
         before = entry.updated
@@ -94,7 +94,7 @@ def messages_are_those_there_are_now(bench: Bench) -> None:
     )
     for place, (batch, messages) in enumerate(steps):
         bench.add(key, *batch)
-        (entry,) = bench.other.conversations(bench.namespace)
+        entry = only_one(bench.other.conversations(bench.namespace), "conversations")
         expect(messages, entry.messages, f"the number of messages after step {place}")
 
 

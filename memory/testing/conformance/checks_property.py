@@ -28,8 +28,8 @@ T = TypeVar("T")
 PROPERTIES = Group("store")
 
 ROUND_TRIPS = 30
-SEQUENCES = 20
-SHRINKING = 15.0
+SEQUENCES = 25
+SHRINKING = 5.0
 """Seconds after which no simpler example of a failure is looked for."""
 
 
@@ -183,29 +183,32 @@ def _hypothesis() -> tuple[Any, Any]:
     return strategies, st
 
 
+class _Enough(BaseException):  # no `Exception`: hypothesis takes those for failures
+    """No simpler example is looked for."""
+
+
 def _explore(
     strategy: SearchStrategy[T], check: Callable[[T], None], *, seed: int, examples: int
 ) -> None:
-    """Check examples, the same ones for the same seed, and tell the simplest that fails.
+    """Check examples, the same ones for the same seed, and tell the shortest found that fails.
 
-    Looking for a simpler one ends in time, however slow the store: examples that have failed
-    fail again, which is what hypothesis asks for, and no others are tried.
+    Hypothesis would look for a simpler one for up to five minutes where a store is slow.
     """
-    from hypothesis import HealthCheck, given, reject, settings
+    from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import seed as seeded
 
-    failed: dict[str, Exception] = {}
-    began: list[float] = []
+    failed: list[tuple[str, Exception]] = []
+    began = 0.0
 
     def attempt(example: T) -> None:
-        name = repr(example)
-        if began and time.monotonic() - began[0] > SHRINKING:
-            raise failed[name] if name in failed else reject()
+        nonlocal began
+        if failed and time.monotonic() - began > SHRINKING:
+            raise _Enough
         try:
             check(example)
         except Exception as error:
-            failed[name] = error
-            began.append(time.monotonic())
+            began = began or time.monotonic()
+            failed.append((repr(example), error))
             raise
 
     quiet = settings(
@@ -213,6 +216,16 @@ def _explore(
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
         print_blob=False,
+        report_multiple_bugs=False,
     )
-    seeded(seed)(quiet(given(strategy)(attempt)))()
+    try:
+        seeded(seed)(quiet(given(strategy)(attempt)))()
+    except (_Enough, Exception):
+        if not failed:
+            raise
+    if failed:
+        example, error = min(failed, key=lambda each: len(each[0]))
+        error.__notes__ = [f"for example {example}"]
+        raise error

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from memory.records import Hit, LogKey, Record, Turn
 from memory.testing.conformance.bench import Bench
 from memory.testing.conformance.check import Group
-from memory.testing.conformance.expect import demand, expect
+from memory.testing.conformance.expect import demand, expect, only_one
 from memory.testing.conformance.oracle import documents_in, expected_hits
 from memory.testing.conformance.samples import MESSAGES, compaction, logged, said, turn
 
@@ -90,11 +90,11 @@ def hits_tell_what_was_said(bench: Bench) -> None:
         Turn(start=2, messages=(said("three hotels"), said("four", "assistant")), replied=True),
     ]
     bench.add(key, *records)
-    (hit,) = bench.other.search(bench.namespace, "hotels", user="ann")
+    hit = only_one(bench.other.search(bench.namespace, "hotels", user="ann"), "hits")
     facts = (hit.user, hit.name, hit.place, hit.role, hit.text)
     expect(("ann", "trip", 2, "user", "three hotels"), facts, "the hit")
     demand(hit.score > 0, f"the score is {hit.score}")
-    (hit,) = bench.other.search(bench.namespace, "four", user="ann")
+    hit = only_one(bench.other.search(bench.namespace, "four", user="ann"), "hits")
     expect((3, "assistant"), (hit.place, hit.role), "the place and role of a reply")
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from memory.errors import ConflictError
 from memory.records import Log, Record
 from memory.stores.codec import encode
 
-__all__ = ("demand", "expect", "expect_conflict", "expect_log", "expect_records")
+__all__ = ("demand", "expect", "expect_conflict", "expect_log", "expect_records", "only_one")
+
+T = TypeVar("T")
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 300
@@ -36,6 +38,16 @@ def expect(expected: object, actual: object, what: str) -> None:
     demand(
         expected == actual, f"{what}: expected {_short.repr(expected)}, got {_short.repr(actual)}"
     )
+
+
+def only_one(values: Sequence[T], what: str) -> T:
+    """Return the only one of some values.
+
+    Raises:
+        AssertionError: There are none, or others.
+    """
+    demand(len(values) == 1, f"{what}: expected one, got {_short.repr(values)}")
+    return values[0]
 
 
 def expect_records(expected: Sequence[Record], actual: Sequence[Record], what: str) -> None:

@@ -1,0 +1,171 @@
+"""What `import` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.text import Text
+
+from memory.cli.browsing import table
+from memory.cli.output import CommandError, Output, plain
+from memory.cli.reading import messages_of, values, without_notes
+from memory.cli.stored import opened, place_of
+from memory.errors import HistoryError
+from memory.manager import Conversation, MemoryManager
+from memory.stores import VolatileStore
+
+__all__ = ("Import", "Outcome")
+
+Fate = Literal["imported", "would be imported", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one conversation of a file.
+
+    Attributes:
+        user: Whose it is here.
+        name: What it is called here.
+        messages: How many messages it came with.
+        fate: What was done.
+    """
+
+    user: str
+    name: str
+    messages: int
+    fate: Fate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """One conversation of a file.
+
+    Attributes:
+        place: Where in the file it stands.
+        body: What `export` made, or a list of messages.
+        messages: How many messages it has.
+        name: What it is to be called.
+        user: Whose it is to be; None for what the name says.
+    """
+
+    place: str
+    body: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    messages: int
+    name: str
+    user: str | None
+
+
+class Import:
+    """One run of `import`.
+
+    Args:
+        out: Where to tell of it.
+        store: The URL of the store.
+        namespace: The namespace.
+        dry_run: Whether nothing is written.
+    """
+
+    def __init__(self, out: Output, store: str, namespace: str, *, dry_run: bool) -> None:
+        self._out = out
+        self._store = store
+        self._namespace = namespace
+        self._dry_run = dry_run
+
+    def run(self, file: Path, *, name: str | None, user: str | None) -> list[Outcome]:
+        """Import the conversations of a file and return what became of each.
+
+        Args:
+            file: The file; `-` is standard input.
+            name: What its only conversation is called here; None for what the file says.
+            user: Whose they are; None for what `name` or the file says.
+
+        Raises:
+            CommandError: The file has a mistake; nothing was written.
+            ConfigError: A name cannot be one; nothing was written.
+            OSError: The file cannot be read.
+            StoreError: The store cannot be read or written.
+        """
+        given = [*_given(file, name, user)]
+        path = place_of(self._store)
+        outcomes = self._rehearsed(given)
+        if not self._dry_run or path is None or path.exists():
+            with opened(self._store, self._namespace, make=True) as manager:
+                outcomes = [*_imported(manager, given, write=not self._dry_run)]
+        self._report(outcomes)
+        return outcomes
+
+    def _rehearsed(self, given: Sequence[_Given]) -> list[Outcome]:
+        """Import everything into memory, to find mistakes before anything is written."""
+        with MemoryManager(store=VolatileStore(), namespace=self._namespace, hooks=()) as manager:
+            outcomes = [*_imported(manager, given, write=True)]
+        return [replace(each, fate=_WOULD.get(each.fate, each.fate)) for each in outcomes]
+
+    def _report(self, outcomes: Sequence[Outcome]) -> None:
+        rows = table("name", "user", "messages", "fate", right=("messages",))
+        for outcome in outcomes:
+            names = (Text(plain(outcome.name)), Text(plain(outcome.user)))
+            rows.add_row(*names, f"{outcome.messages:,}", _MEANINGS.get(outcome.fate, outcome.fate))
+        self._out.console.print(rows)
+        conversations = [asdict(outcome) for outcome in outcomes]
+        self._out.result({"dry_run": self._dry_run, "conversations": conversations})
+
+
+_WOULD: Mapping[Fate, Fate] = {"imported": "would be imported"}
+_MEANINGS = {"refused": "refused: it has messages already"}
+
+
+def _imported(manager: MemoryManager, given: Sequence[_Given], *, write: bool) -> Iterator[Outcome]:
+    """Import one after the other, without those that are there, and yield what became of each."""
+    seen = set[tuple[str, str]]()
+    for each in given:
+        conversation = manager.conversation(each.name, user=each.user)
+        user, name = where = (conversation.user, conversation.name)
+        fate: Fate = "imported" if write else "would be imported"
+        if where in seen or conversation.history(limit=1):
+            fate = "refused"
+        elif write:
+            _import(conversation, each)
+        seen.add(where)
+        yield Outcome(user=user, name=name, messages=each.messages, fate=fate)
+
+
+def _import(conversation: Conversation, given: _Given) -> None:
+    try:
+        conversation.import_(given.body)
+    except HistoryError as error:
+        raise CommandError(f"{given.place}: {error}") from error
+
+
+def _given(file: Path, name: str | None, user: str | None) -> Iterator[_Given]:
+    found = [*values(file)]
+    if not found:
+        raise CommandError(f"{file}: no conversation in it")
+    if name is not None and len(found) > 1:
+        raise CommandError(f"--name is for one conversation, and {file} has {len(found)}")
+    for place, value in found:
+        yield _one(place, value, name, user)
+
+
+def _one(place: str, value: Any, name: str | None, user: str | None) -> _Given:
+    """Return one conversation of a file, with the name and the user it is to have."""
+    said = messages_of(value, place=place)
+    whole: Mapping[str, Any] = value if isinstance(value, dict) else {}
+    is_export = "format" in whole
+    own = whole.get("conversation" if is_export else "id")
+    owner = whole.get("user") if is_export else None
+    chosen = own if name is None else name
+    if not isinstance(chosen, str) or not isinstance(owner, str | None):
+        raise CommandError(f"{place}: it does not say what it is called: give a --name")
+    if user is None and (name is None or "/" not in name):
+        user = owner or None
+    plainly = [without_notes(message) for message in said]
+    return _Given(
+        place=place,
+        body=whole if is_export else plainly,
+        messages=len(said),
+        name=chosen,
+        user=user,
+    )

@@ -1,0 +1,169 @@
+"""What `search` prints: the messages found, each with what stands around the words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from rich.text import Text
+
+from memory.cli.browsing import table
+from memory.cli.output import CommandError, NothingError, Output, plain
+from memory.manager import MemoryManager
+from memory.records import Hit, LogKey, Match
+from memory.stores.search import Query, Term
+
+__all__ = ("WINDOW", "look_for", "snippet")
+
+WINDOW = 80
+"""Characters of a message that are shown."""
+BEFORE = 20
+"""Characters of them before the first word that was found."""
+READ = 500_000
+"""Characters of a message that are looked at, as the search does."""
+SPANS = 200
+"""Places of a word that are looked at."""
+
+
+class _Span(NamedTuple):
+    """Where a term stands in a text."""
+
+    start: int
+    stop: int
+    term: Term
+
+
+def look_for(
+    out: Output,
+    manager: MemoryManager,
+    query: str,
+    *,
+    user: str | None,
+    conversation: str | None,
+    match: Match,
+    limit: int,
+) -> None:
+    """Show the messages that match.
+
+    Args:
+        out: Where to show them.
+        manager: In whose store.
+        query: What to look for.
+        user: Whose conversations; None for those of nobody in particular.
+        conversation: The name of the only one that is searched; None for all.
+        match: Whether all terms have to be there.
+        limit: How many at most.
+
+    Raises:
+        CommandError: There is nothing to look for.
+        NothingError: No message matches.
+        StoreError: The store cannot be read, or has no search.
+    """
+    parsed = Query.parse(query)
+    if not parsed:
+        raise CommandError("there is no word in that to look for")
+    hits = _hits(manager, query, user=user, conversation=conversation, match=match, limit=limit)
+    if not hits:
+        raise NothingError("nothing found")
+    shown = [(hit, snippet(hit.text, parsed)) for hit in hits]
+    rows = table("score", "conversation", "#", "role", "text", right=("score", "#"))
+    for hit, text in shown:
+        where = LogKey(namespace="", user=hit.user, name=hit.name).label
+        cells = (Text(plain(where)), str(hit.place), Text(plain(hit.role)), text)
+        rows.add_row(f"{hit.score:.2f}", *cells)
+    out.console.print(rows)
+    out.result({"query": query, "match": match, "hits": [_row(*each) for each in shown]})
+
+
+def _hits(
+    manager: MemoryManager,
+    query: str,
+    *,
+    user: str | None,
+    conversation: str | None,
+    match: Match,
+    limit: int,
+) -> Sequence[Hit]:
+    if conversation is None:
+        return manager.search(query, user=user or "", match=match, limit=limit)
+    return manager.conversation(conversation, user=user).search(query, match=match, limit=limit)
+
+
+def _row(hit: Hit, text: Text) -> dict[str, object]:
+    return {
+        "score": hit.score,
+        "user": hit.user,
+        "name": hit.name,
+        "place": hit.place,
+        "role": hit.role,
+        "text": hit.text,
+        "snippet": text.plain,
+    }
+
+
+def snippet(text: str, query: Query) -> Text:
+    """Return a piece of a message on one line, in which what was found is bold.
+
+    It is the one that has the most of the words; its beginning where none can be seen, as in
+    arguments that are escaped.
+
+    Args:
+        text: What the message says.
+        query: What was looked for.
+    """
+    line = " ".join(plain(text[:READ], prose=True).split())
+    spans = _spans(line, query)
+    start = max(0, _best(spans) - BEFORE)
+    stop = start + WINDOW
+    piece = Text("…" if start else "")
+    begun = len(piece) - start
+    piece.append(line[start:stop] + ("…" if stop < len(line) else ""))
+    for span in spans:
+        if start <= span.start < stop:
+            piece.stylize("bold", span.start + begun, min(span.stop, stop) + begun)
+    return piece
+
+
+def _best(spans: Sequence[_Span]) -> int:
+    """Return where the stretch begins in which most terms stand, the first of several."""
+    room = WINDOW - BEFORE
+
+    def terms(span: _Span) -> int:
+        near = (s.term for s in spans if span.start <= s.start and s.stop <= span.start + room)
+        return len({*near, span.term})
+
+    return max(spans, key=terms).start if spans else 0
+
+
+def _spans(line: str, query: Query) -> list[_Span]:
+    """Return where the terms of a query stand, in order."""
+    folded, places = _folded(line)
+    found = [
+        _Span(places[start], places[stop - 1] + 1, term)
+        for term in query.terms
+        for start, stop in _matches(folded, term)
+    ]
+    return sorted(found)[:SPANS]
+
+
+def _matches(folded: str, term: Term) -> list[tuple[int, int]]:
+    """Return where a term stands: as a word, else within one, as in scripts without spaces."""
+    text = re.escape(term.text)
+    word = rf"(?<![^\W_]){text}" + ("" if term.prefix else r"(?![^\W_])")
+    for pattern in (word, text):
+        found = [each.span() for each in islice(re.finditer(pattern, folded), SPANS)]
+        if found:
+            return found
+    return []
+
+
+def _folded(text: str) -> tuple[str, Sequence[int]]:
+    """Return a text as terms are folded, and of which character each of its characters is."""
+    if text.isascii():
+        return text.lower(), range(len(text))
+    known = {c: unicodedata.normalize("NFKC", c).casefold() for c in set(text)}
+    pieces = [known[c] for c in text]
+    return "".join(pieces), [place for place, piece in enumerate(pieces) for _ in piece]

@@ -1,0 +1,135 @@
+"""What every handler of effects shares: the store, the hooks, and who is at work on what."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from memory.background import Background
+from memory.drive import running_loop
+from memory.errors import UnsupportedError
+from memory.flights import Flights
+from memory.flow import Emit, Extract, Search, Stored
+from memory.leases import Leases
+from memory.records import SEPARATOR
+from memory.summary import Draft
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from memory.events import Event, Hook
+    from memory.flow import Effect
+    from memory.stores.contract import Store
+    from memory.summary import SummaryRequest
+
+__all__ = ("Outside",)
+
+
+class _Here(threading.local):
+    """What this thread is in the middle of."""
+
+    depth = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outside:
+    """What both handlers share: everything that is not the summariser.
+
+    Attributes:
+        store: Where logs are kept.
+        hooks: Who is told of events.
+        count: Text -> tokens, for the offline summariser.
+        flights: Who is summarising what.
+        turns: Who has a turn in which conversation.
+        leases: Who has what among the processes that share the store.
+        background: Where flows run that nobody waits for.
+    """
+
+    store: Store
+    hooks: Sequence[Hook]
+    count: Callable[[str], float]
+    flights: Flights = field(default_factory=Flights)
+    turns: Flights = field(default_factory=Flights)
+    background: Background = field(default_factory=Background)
+    leases: Leases = field(init=False)
+    _here: _Here = field(default_factory=_Here)
+
+    def __post_init__(self) -> None:
+        """Share the leases of the store."""
+        object.__setattr__(self, "leases", Leases(self.store))
+
+    def perform(self, effect: Effect[Any]) -> Any:
+        """Perform an effect that needs no summariser and return the reply."""
+        self._here.depth += 1
+        try:
+            return self._perform(effect)
+        finally:
+            self._here.depth -= 1
+
+    def aside(self, work: Callable[[], object]) -> None:
+        """Do something now, or in a thread of its own where this one is amid an effect.
+
+        The garbage collector may close a stream there, where a store or a hook holds its locks.
+        """
+        if self._here.depth:
+            self.background.thread(work)
+        else:
+            work()
+
+    def _perform(self, effect: Effect[Any]) -> Any:
+        match effect:
+            case Stored():
+                return effect.on(self._able(effect))
+            case Emit(event=event):
+                return self.emit(event)
+            case Extract(request=request):
+                return self.extract(request)
+        msg = f"no handler for {type(effect).__name__}"
+        raise TypeError(msg)
+
+    async def aperform(self, effect: Effect[Any]) -> Any:
+        """Perform an effect that needs no summariser, without keeping the event loop waiting."""
+        immediate = getattr(self.store, "immediate", False) and not isinstance(effect, Search)
+        if immediate or not isinstance(effect, Stored):
+            return self.perform(effect)
+        twin = getattr(self.store, "asynchronous", None)
+        if twin is not None and running_loop() is not None:
+            self._able(effect)
+            return await effect.on(twin)
+        from anyio import to_thread  # noqa: PLC0415  # comes with openai
+
+        return await to_thread.run_sync(self.perform, effect)
+
+    def _able(self, effect: Stored[Any]) -> Store:
+        """Return the store, if it can do what is asked.
+
+        Raises:
+            UnsupportedError: It cannot.
+        """
+        if effect.verb and not hasattr(self.store, effect.verb):
+            kind = type(self.store).__name__
+            msg = f"{kind} cannot do that: it has no {effect.verb}(); see the table of stores"
+            raise UnsupportedError(msg, capability=effect.verb)
+        return self.store
+
+    def emit(self, event: Event) -> None:
+        """Tell every hook; one that raises is logged and does not stop the others."""
+        namespace, named, conversation = event.namespace.partition(SEPARATOR)
+        if named:
+            name = None if conversation.endswith(SEPARATOR) else conversation
+            event = replace(event, namespace=namespace, conversation=name)
+        for hook in self.hooks:
+            try:
+                hook(event)
+            except Exception:
+                logging.getLogger("memory").exception("a hook failed")
+
+    def extract(self, request: SummaryRequest) -> Draft:
+        """Summarise offline."""
+        from memory.summarizers.extractive import extract  # noqa: PLC0415  # only when needed
+
+        earlier = "\n".join(segment.text for segment in request.previous if request.fold)
+        text = extract(request.slice, budget=request.cap, count=self.count, previous=earlier)
+        return Draft(text=text, author="extractive")

@@ -1,0 +1,335 @@
+"""The connections of the PostgreSQL store: for threads, and for each event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from memory.drive import running_loop
+from memory.errors import ConfigError, CorruptError, SchemaError, StoreError
+from memory.flow import Effect
+from memory.stores.loops import PerLoop
+from memory.stores.sql import Dialect, Statement, Transaction
+from memory.stores.upgrading import check_version, upgrade
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection, Connection
+    from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+    from memory.stores.sql import Row, Steps
+
+    T = TypeVar("T")
+
+__all__ = ("Pools",)
+
+ATTEMPTS = 3
+"""How often a transaction is tried where connections turn out to be broken."""
+PAUSE = 0.2
+"""Seconds before the second attempt; more before the third."""
+PATIENCE, GLANCE = 5.0, 0.5
+"""For so many seconds after a connection could not be had, others are waited for so long."""
+LOCK = 0x6B696D69
+"""Which advisory lock those take who change the schema; it ends with their transaction."""
+_abandoned: list[object] = []
+"""Pools from before a fork: closing their connections here would close those of the parent."""
+_VERSION = "SELECT max(version) FROM memory_schema"
+
+
+class Pools:
+    """The connections to one database: for threads, and for each event loop."""
+
+    def __init__(
+        self, url: str | None, pool: Any, dialect: Dialect, *, size: int, timeout: float
+    ) -> None:
+        self._psycopg, self._pooling = _modules()
+        self.dialect = dialect
+        self._url = url
+        self._size = size
+        self._timeout = timeout
+        self._given = pool
+        self._lock = threading.Lock()
+        self._sync: ConnectionPool[Any] | None = None
+        self._async: PerLoop[AsyncConnectionPool[Any]]
+        self._async = PerLoop(self._opened, _closed, lambda _pool: None)
+        self._down = 0.0
+        self._checked = False
+        self.location = self._located(url, pool)
+        if hasattr(os, "register_at_fork"):
+            here = weakref.ref(self)
+            os.register_at_fork(after_in_child=lambda: _forked(here()))
+
+    def perform(self, effect: Effect[Any]) -> Any:
+        """Carry out a transaction in a thread and return what its steps return."""
+        transaction = _transaction(effect)
+        for attempt in range(1, ATTEMPTS + 1):
+            pool = self._pool()
+            try:
+                with pool.connection(timeout=self._wait) as connection:
+                    self._check(connection)
+                    return self._carried_out(connection, transaction)
+            except self._psycopg.Error as error:
+                if not self._again(error, attempt):
+                    raise self._error(error) from error
+                with suppress(self._psycopg.Error):
+                    pool.check()
+            time.sleep(PAUSE * attempt)
+        raise AssertionError  # the last attempt returns or raises
+
+    async def aperform(self, effect: Effect[Any]) -> Any:
+        """Carry out a transaction in a task and return what its steps return."""
+        if not self._tasks:
+            from anyio import to_thread  # noqa: PLC0415  # comes with openai
+
+            return await to_thread.run_sync(self.perform, effect)
+        transaction = _transaction(effect)
+        for attempt in range(1, ATTEMPTS + 1):
+            pool = await self._apool()
+            try:
+                async with pool.connection(timeout=self._wait) as connection:
+                    await self._acheck(connection)
+                    return await self._acarried_out(connection, transaction)
+            except self._psycopg.Error as error:
+                if not self._again(error, attempt):
+                    raise self._error(error) from error
+                with suppress(self._psycopg.Error):
+                    await pool.check()
+            await asyncio.sleep(PAUSE * attempt)
+        raise AssertionError  # the last attempt returns or raises
+
+    def upgrade(self) -> tuple[str, ...]:
+        """Bring the schema up to date, within a lock that ends with the transaction."""
+
+        def steps() -> Steps[tuple[str, ...]]:
+            yield Statement(f"SELECT pg_advisory_xact_lock({LOCK})")
+            if self.dialect.tables:
+                yield Statement(f"CREATE SCHEMA IF NOT EXISTS {self.dialect.tables[:-1]}")
+            return (yield from upgrade(self.dialect))
+
+        self._checked = True
+        try:
+            names: tuple[str, ...] = self.perform(Transaction(steps=steps, write=True))
+        finally:
+            self._checked = False
+        return names
+
+    def close(self) -> None:
+        """Close the pool for threads."""
+        with self._lock:
+            pool, self._sync = self._sync, None
+        if pool is not None:
+            pool.close()
+
+    async def aclose(self) -> None:
+        """Close the pools for threads and for the running event loop."""
+        self.close()
+        await self._async.aclose()
+
+    def reset(self) -> None:
+        """Begin anew in a process that was forked."""
+        _abandoned.append((self._sync, self._async.abandon(), self._given))
+        self._lock = threading.Lock()
+        self._sync = None
+
+    @property
+    def _wait(self) -> float:
+        """Seconds to wait for a connection: not long again where there was none just now."""
+        return min(self._timeout, GLANCE) if time.monotonic() < self._down else self._timeout
+
+    @property
+    def _tasks(self) -> bool:
+        """Whether callers in tasks have connections of their own kind here."""
+        if self._given is not None:
+            return isinstance(self._given, self._pooling.AsyncConnectionPool)
+        return running_loop() is not None
+
+    def _pool(self) -> ConnectionPool[Any]:
+        if isinstance(self._given, self._pooling.ConnectionPool):
+            given: ConnectionPool[Any] = self._given
+            return given
+        if self._given is not None:
+            msg = "this store has a pool for tasks only: use AsyncMemoryManager, or give it a url"
+            raise StoreError(msg)
+        with self._lock:
+            if self._sync is None:
+                self._sync = self._pooling.ConnectionPool(**self._options())
+                self._sync.open()
+            return self._sync
+
+    async def _apool(self) -> AsyncConnectionPool[Any]:
+        if self._given is not None:
+            given: AsyncConnectionPool[Any] = self._given
+            return given
+        return await self._async.get()
+
+    async def _opened(self) -> AsyncConnectionPool[Any]:
+        pool: AsyncConnectionPool[Any] = self._pooling.AsyncConnectionPool(**self._options())
+        await pool.open()
+        return pool
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "conninfo": self._url,
+            "min_size": 0,
+            "max_size": self._size,
+            "max_idle": 60.0,
+            "timeout": self._timeout,
+            "reconnect_timeout": self._timeout,
+            "open": False,
+            "name": "kimi-memory",
+            "kwargs": {"autocommit": True, "prepare_threshold": None},
+        }
+
+    def _carried_out(self, connection: Connection[Any], transaction: Transaction[T]) -> T:
+        if not transaction.write:
+            return self._pumped(connection, transaction.steps())
+        with connection.transaction():
+            return self._pumped(connection, transaction.steps())
+
+    async def _acarried_out(
+        self, connection: AsyncConnection[Any], transaction: Transaction[T]
+    ) -> T:
+        if not transaction.write:
+            return await self._apumped(connection, transaction.steps())
+        async with connection.transaction():
+            return await self._apumped(connection, transaction.steps())
+
+    def _pumped(self, connection: Connection[Any], steps: Steps[T]) -> T:
+        rows: list[Row] | None = None
+        try:
+            while True:
+                statement = next(steps) if rows is None else steps.send(rows)
+                cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
+                done = cursor.execute(self.dialect.sql(statement.sql), statement.parameters)
+                rows = [(done.rowcount,)] if done.description is None else done.fetchall()
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    async def _apumped(self, connection: AsyncConnection[Any], steps: Steps[T]) -> T:
+        rows: list[Row] | None = None
+        try:
+            while True:
+                statement = next(steps) if rows is None else steps.send(rows)
+                cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
+                done = await cursor.execute(self.dialect.sql(statement.sql), statement.parameters)
+                rows = [(done.rowcount,)] if done.description is None else await done.fetchall()
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def _check(self, connection: Connection[Any]) -> None:
+        """Look once whether the schema is the one we know."""
+        if not self._checked:
+            try:
+                cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
+                found = cursor.execute(self.dialect.qualified(_VERSION)).fetchone()
+            except self._psycopg.errors.UndefinedTable:
+                found = None
+            self._known(found)
+
+    async def _acheck(self, connection: AsyncConnection[Any]) -> None:
+        if not self._checked:
+            try:
+                cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
+                await cursor.execute(self.dialect.qualified(_VERSION))
+                found = await cursor.fetchone()
+            except self._psycopg.errors.UndefinedTable:
+                found = None
+            self._known(found)
+
+    def _known(self, found: Row | None) -> None:
+        check_version(self.dialect, (found[0] if found else 0) or 0, self.location)
+        self._checked = True
+
+    def _again(self, error: Exception, attempt: int) -> bool:
+        """Return whether another attempt may help: the connection broke, or others were in the way.
+
+        What had been written by then is found by the append that is tried again.
+        """
+        if isinstance(error, self._pooling.PoolTimeout):
+            self._down = time.monotonic() + PATIENCE
+            return False
+        if attempt == ATTEMPTS:
+            return False
+        return isinstance(error, self._psycopg.OperationalError)
+
+    def _error(self, error: Exception) -> StoreError:
+        """Return what went wrong with which database, without credentials."""
+        errors = self._psycopg.errors
+        if isinstance(error, self._pooling.PoolTimeout):
+            error = self._reason() or error
+        if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn)):
+            msg = f"{self.location} lacks tables of ours: run `kimi-memory db upgrade --store URL`"
+            return SchemaError(msg, found=0, wanted=self.dialect.latest)
+        if isinstance(error, (errors.DataCorrupted, errors.IndexCorrupted)):
+            return CorruptError(self.location, str(error))
+        text = str(error).strip().splitlines() or [""]
+        return StoreError(f"{self.location}: {type(error).__name__}: {text[0]}")
+
+    def _reason(self) -> Exception | None:
+        """Return why there was no connection, which a pool does not tell."""
+        if self._url is None:
+            return None
+        try:
+            self._psycopg.connect(self._url, connect_timeout=2).close()
+        except self._psycopg.Error as error:
+            return error if isinstance(error, Exception) else None
+        return None
+
+    def _located(self, url: str | None, pool: Any) -> str:
+        given = {} if pool is None or callable(pool.kwargs) else pool.kwargs
+        text = pool.conninfo if url is None else url
+        try:
+            parts = self._psycopg.conninfo.conninfo_to_dict("" if callable(text) else text)
+        except self._psycopg.Error:
+            parts = {"dbname": "@"}
+        parts |= {key: given[key] for key in ("host", "port", "dbname") if given.get(key)}
+        host, port = parts.get("host") or "localhost", parts.get("port") or 5432
+        name = str(parts.get("dbname") or "")
+        if "@" in name or "@" in str(host) or not str(port).replace(",", "").isdigit():
+            msg = (
+                "the URL of the PostgreSQL database cannot be read: use postgresql://"
+                "user:password@host/database, with / and @ in a password as %2F and %40"
+            )
+            raise ConfigError(msg)
+        return f"postgresql://{host}:{port}/{name}"
+
+
+def _modules() -> tuple[Any, Any]:
+    try:
+        import psycopg  # noqa: PLC0415  # an extra
+        import psycopg.rows  # noqa: PLC0415
+        import psycopg_pool  # noqa: PLC0415
+    except ImportError as error:
+        msg = 'a store in PostgreSQL needs psycopg: pip install "kimi-memory[postgres]"'
+        raise ConfigError(msg) from error
+    # What goes wrong with a connection is raised, and need not be on standard error as well.
+    logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
+    return psycopg, psycopg_pool
+
+
+async def _closed(pool: AsyncConnectionPool[Any]) -> None:
+    """Close a pool, also at the end of a loop, which cancelled the tasks that would do that."""
+    for _ in range(pool.get_stats().get("pool_available", 0)):
+        with suppress(Exception):
+            connection = await pool.getconn(timeout=1.0)
+            await connection.close()
+    await pool.close()
+
+
+def _transaction(effect: Effect[Any]) -> Transaction[Any]:
+    if not isinstance(effect, Transaction):
+        msg = f"no handler for {type(effect).__name__}"
+        raise TypeError(msg)
+    return effect
+
+
+def _forked(pools: Pools | None) -> None:
+    if pools is not None:
+        pools.reset()

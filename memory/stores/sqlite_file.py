@@ -1,0 +1,309 @@
+"""The connections of the SQLite store to its file, and what can go wrong with it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from memory.errors import CorruptError, StoreError
+from memory.stores.sql import Dialect, Statement, Transaction
+from memory.stores.upgrading import check_version, upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from memory.flow import Effect
+    from memory.stores.sql import Row, Steps
+
+    T = TypeVar("T")
+
+__all__ = ("DIALECT", "MEMORY", "File")
+
+MEMORY = ":memory:"
+RETRY = 0.02
+"""Seconds between attempts at what SQLite does not wait for by itself."""
+_abandoned: list[object] = []
+"""Connections from before a fork: closing them here would spoil those of the parent."""
+
+DIALECT = Dialect(
+    name="sqlite",
+    now="((julianday('now') - 2440587.5) * 86400.0)",
+    members="SELECT value FROM json_each(?)",
+    matches="d.id IN (SELECT rowid FROM memory_terms WHERE memory_terms MATCH ?)",
+)
+
+
+class File:
+    """The connections to one file: one that writes, and as many that read as are needed at once."""
+
+    def __init__(self, path: str, *, timeout: float, synchronous: str) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._synchronous = synchronous
+        self._opening = threading.Lock()
+        self._writing = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._readers: list[sqlite3.Connection] = []
+        self._all: list[sqlite3.Connection] = []
+        self._read_only = False
+        weakref.finalize(self, _close, self._all)
+        if path != MEMORY and hasattr(os, "register_at_fork"):
+            here = weakref.ref(self)
+            os.register_at_fork(after_in_child=lambda: _forked(here()))
+
+    def perform(self, effect: Effect[Any]) -> Any:
+        """Carry out a transaction and return what its steps return."""
+        if not isinstance(effect, Transaction):
+            msg = f"no handler for {type(effect).__name__}"
+            raise TypeError(msg)
+        try:
+            if effect.write or self._path == MEMORY:
+                return self._write(effect.steps())
+            with self._reader() as connection:
+                return _pumped(connection, effect.steps())
+        except (sqlite3.Error, OSError) as error:
+            raise self._error(error) from error
+
+    def upgrade(self) -> tuple[str, ...]:
+        """Bring the schema up to date and return the names of the files applied."""
+        with self._reported(), self._opening:
+            writer, _ = self._connected()
+            return self._begin(writer)
+
+    def scrub(self) -> None:
+        """Rewrite the file, so that nothing of what was removed is left in it or in its log."""
+        with self._reported():
+            writer = self._open()
+            with self._writing:
+                writer.execute("INSERT INTO memory_terms (memory_terms) VALUES ('optimize')")
+                writer.execute("VACUUM")
+                end = time.monotonic() + self._timeout
+                while writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    if time.monotonic() > end:
+                        text = "%s-wal still holds what was forgotten, until its readers close it"
+                        logging.getLogger("memory").warning(text, self._path)
+                        return
+                    time.sleep(RETRY)
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._opening, self._writing:
+            self._writer = None
+            self._readers.clear()
+            _close(self._all)
+
+    def reset(self) -> None:
+        """Begin anew in a process that was forked."""
+        _abandoned.append([*self._all])
+        self._opening, self._writing = threading.Lock(), threading.Lock()
+        self._writer = None
+        self._readers.clear()
+        self._all.clear()
+
+    def _write(self, steps: Steps[T]) -> T:
+        writer = self._open()
+        with self._writing:
+            return _transacted(writer, steps)
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        self._open()
+        try:
+            connection = self._readers.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            self._readers.append(connection)
+
+    def _open(self) -> sqlite3.Connection:
+        """Return the connection that writes; open it first, with the schema up to date."""
+        if self._writer is None:
+            with self._opening:
+                writer, new = self._connected()
+                if new:
+                    self._begin(writer)
+        opened = self._writer
+        assert opened is not None  # noqa: S101  # opened just above
+        return opened
+
+    def _begin(self, writer: sqlite3.Connection) -> tuple[str, ...]:
+        """Bring the schema up to date; return the names of the files applied."""
+        try:
+            version = _version(writer)
+            check_version(DIALECT, version, self._path, behind=True)
+            return self._apply(writer) if version < DIALECT.latest else ()
+        except BaseException:
+            self._writer = None
+            self._all.remove(writer)
+            writer.close()
+            raise
+
+    def _connected(self) -> tuple[sqlite3.Connection, bool]:
+        """Return the connection that writes, and whether it is new."""
+        if self._writer is not None:
+            return self._writer, False
+        if self._path != MEMORY:
+            self._make()
+        writer = self._connect()
+        self._enter_wal(writer)
+        self._writer = writer
+        return writer, True
+
+    def _make(self) -> None:
+        """Make the file and its directory, for their owner only."""
+        path = Path(self._path)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+            if not refused or not path.exists():  # else it may be read all the same
+                raise
+            self._read_only = error.errno == errno.EROFS
+
+    def _connect(self) -> sqlite3.Connection:
+        # Without a log beside it, a file on a disk that cannot be written to never changes.
+        fixed = self._read_only and not Path(f"{self._path}-wal").exists()
+        connection = sqlite3.connect(
+            f"{Path(self._path).absolute().as_uri()}?immutable=1" if fixed else self._path,
+            uri=fixed,
+            timeout=self._timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        self._all.append(connection)
+        for pragma in (f"synchronous={self._synchronous}", "secure_delete=1", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}").close()
+        return connection
+
+    def _enter_wal(self, writer: sqlite3.Connection) -> None:
+        """Choose the write-ahead log, which SQLite refuses, without waiting, where others write."""
+        end = time.monotonic() + self._timeout
+        while True:
+            try:
+                writer.execute("PRAGMA journal_mode=WAL").fetchall()
+            except sqlite3.OperationalError as error:
+                if _name(error).startswith("SQLITE_READONLY"):
+                    return
+                if not _name(error).startswith("SQLITE_BUSY") or time.monotonic() > end:
+                    raise
+                time.sleep(RETRY)
+            else:
+                return
+
+    def _apply(self, writer: sqlite3.Connection) -> tuple[str, ...]:
+        """Bring the schema up to date, within the lock that writers take."""
+        return _transacted(writer, upgrade(DIALECT))
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Raise what went wrong with which file.
+
+        Raises:
+            CorruptError: It is no database, or a broken one.
+            StoreError: It cannot be opened, read or written.
+        """
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise self._error(error) from error
+
+    def _error(self, error: sqlite3.Error | OSError) -> StoreError:
+        if isinstance(error, OSError):
+            return StoreError(f"{self._path}: {error.strerror or error}")
+        name = _name(error)
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            return CorruptError(self._path, str(error))
+        hint = next((h for code, h in _HINTS.items() if name.startswith(code)), "")
+        return StoreError(f"{self._path}: {error}{hint}")
+
+
+_HINTS = {
+    "SQLITE_FULL": "; make room on the disk, nothing was written",
+    "SQLITE_READONLY": "; it can be read, but nothing can be written to it",
+    "SQLITE_BUSY": "; another program has kept it locked, nothing was written",
+    "SQLITE_CANTOPEN": "; check that the directory exists and may be written to",
+}
+
+
+def _transacted(writer: sqlite3.Connection, steps: Steps[T]) -> T:
+    """Carry out steps together or not at all."""
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        result = _pumped(writer, steps)
+        writer.execute("COMMIT")
+    except BaseException:
+        if writer.in_transaction:
+            writer.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _pumped(connection: sqlite3.Connection, steps: Steps[T]) -> T:
+    """Carry out steps and return what they return."""
+    rows: list[Row] | None = None
+    try:
+        while True:
+            statement: Statement = next(steps) if rows is None else steps.send(rows)
+            rows = _rows(connection, DIALECT.sql(statement.sql), statement.parameters)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
+def _rows(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
+    try:
+        done = connection.execute(sql, parameters)
+        return [(done.rowcount,)] if done.description is None else done.fetchall()
+    except sqlite3.OperationalError as error:
+        if "Could not decode" not in str(error):
+            raise
+    # Some text is not UTF-8 any more. Whoever reads that row says which one it is.
+    connection.text_factory = _lenient
+    try:
+        return connection.execute(sql, parameters).fetchall()
+    finally:
+        connection.text_factory = str
+
+
+def _lenient(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    try:
+        found = connection.execute("SELECT max(version) FROM memory_schema").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return 0
+        raise
+    return found[0] or 0
+
+
+def _name(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", None) or ""
+
+
+def _forked(file: File | None) -> None:
+    if file is not None:
+        file.reset()
+
+
+def _close(connections: list[sqlite3.Connection]) -> None:
+    while connections:
+        with suppress(sqlite3.Error, IndexError):
+            connections.pop().close()
