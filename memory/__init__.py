@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from memory.errors import HistoryError as HistoryError
     from memory.errors import KimiMemoryError as KimiMemoryError
     from memory.errors import PatchedClientWarning as PatchedClientWarning
+    from memory.errors import StoreError as StoreError
     from memory.events import Event as Event
     from memory.events import Hook as Hook
     from memory.flow import Outlook as Outlook
@@ -56,6 +57,7 @@ _HOMES = {
     "Plan": "memory.policy",
     "QueueHook": "memory.hooks",
     "Settings": "memory.config",
+    "StoreError": "memory.errors",
     "Usage": "memory.records",
     "VolatileStore": "memory.stores",
     "manager_of": "memory.client",
@@ -81,6 +83,7 @@ __all__ = (
     "Plan",
     "QueueHook",
     "Settings",
+    "StoreError",
     "Usage",
     "VolatileStore",
     "manager_of",

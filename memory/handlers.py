@@ -21,7 +21,7 @@ from memory.flow import (
     Spawn,
     Summarize,
 )
-from memory.leases import TURN, Sleep, summary_purpose
+from memory.leases import TURN, Lease, Sleep, summary_purpose
 from memory.outside import Outside
 from memory.summary import Draft
 
@@ -61,18 +61,18 @@ class _Holding:
             return self.turn, WHOLE, TURN
         return self._claim, effect.links, summary_purpose(effect.key, effect.links)
 
-    def _leased(self, hold: Hold, effect: Claim | Enter, purpose: str) -> None:
+    def _leased(self, hold: Hold, lease: Lease) -> None:
         """Have the lease given up with the hold."""
-        leases, key = self._outside.leases, effect.key
+        leases = self._outside.leases
 
         def give_up() -> None:
-            leases.give_up(key, purpose)
+            leases.give_up(lease)
 
         def later() -> None:
             if running_loop() is None:
                 self._outside.aside(give_up)
             elif leases.asynchronous:
-                self._outside.background.task(leases.agive_up(key, purpose))
+                self._outside.background.task(leases.agive_up(lease))
             else:
                 self._outside.background.thread(give_up)
 
@@ -146,10 +146,12 @@ class Handler(_Holding):
         if not hold.take(effect.key.scope, links, effect.patience):
             return False
         leases, left = self._outside.leases, max(0.0, end - time.monotonic())
-        taken = run(leases.take(effect.key, purpose, left), self.perform)
-        if taken and leases.supported:
-            self._leased(hold, effect, purpose)
-        return taken
+        if not leases.supported:
+            return True
+        lease = run(leases.take(effect.key, purpose, left), self.perform)
+        if lease is not None:
+            self._leased(hold, lease)
+        return lease is not None
 
     def _summarize(self, request: SummaryRequest, summarizer: Summarizer) -> Draft:
         from tenacity import Retrying  # noqa: PLC0415  # 26 ms that most calls never need
@@ -215,10 +217,12 @@ class AsyncHandler(_Holding):
         if not await hold.atake(effect.key.scope, links, effect.patience):
             return False
         leases, left = self._outside.leases, max(0.0, end - time.monotonic())
-        taken = await arun(leases.take(effect.key, purpose, left), self.perform)
-        if taken and leases.supported:
-            self._leased(hold, effect, purpose)
-        return taken
+        if not leases.supported:
+            return True
+        lease = await arun(leases.take(effect.key, purpose, left), self.perform)
+        if lease is not None:
+            self._leased(hold, lease)
+        return lease is not None
 
     async def _summarize(self, request: SummaryRequest, summarizer: AsyncSummarizer) -> Draft:
         from tenacity import AsyncRetrying  # noqa: PLC0415  # 26 ms that most calls never need

@@ -15,6 +15,7 @@ import time
 import weakref
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from memory.cache import GenerationCache
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from memory.flow import Flow
     from memory.records import LogKey
 
-__all__ = ("TURN", "Leases", "Sleep", "summary_purpose")
+__all__ = ("TURN", "Lease", "Leases", "Sleep", "summary_purpose")
 
 SECONDS = 15.0
 """How long a lease outlives the process that does not renew it any more."""
@@ -76,6 +77,15 @@ class _GiveUp(Stored[None]):
         return store.release(self.key, self.purpose, owner=self.owner)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A lease that was taken."""
+
+    key: LogKey
+    purpose: str
+    owner: str
+
+
 class Leases:
     """What this process has of the leases of a store; safe to share between threads.
 
@@ -86,7 +96,8 @@ class Leases:
     def __init__(self, store: Any) -> None:
         self._store = store
         self._token = secrets.token_hex(8)
-        self._kept: dict[tuple[LogKey, str], str] = {}
+        self._kept: dict[str, Lease] = {}
+        self._numbers = count()
         self._lock = threading.Lock()
         self._keeper: threading.Thread | None = None
         self._opened: GenerationCache[object] = GenerationCache(entries=10_000)
@@ -104,24 +115,30 @@ class Leases:
         """What the leases of this process go by: where it runs, and a name of its own."""
         return f"{socket.gethostname()}:{os.getpid()}:{self._token}"
 
-    def take(self, key: LogKey, purpose: str, patience: float) -> Flow[bool]:
-        """Take a lease, and keep it until it is given up; return whether that succeeded.
+    def take(self, key: LogKey, purpose: str, patience: float) -> Flow[Lease | None]:
+        """Take a lease and keep it until it is given up; return it, or None where others have it.
 
         Whoever has it is waited for, `patience` seconds at most.
         """
-        if not self.supported:
-            return True
+        # An owner of its own, so that giving it up late cannot take it from the next one here.
+        owner = f"{self.owner}:{next(self._numbers)}"
+        lease = Lease(key=key, purpose=purpose, owner=owner)
         try:
-            taken = yield from self._take(key, purpose, patience)
+            taken = yield from self._take(lease, patience)
         except Exception:  # noqa: BLE001  # see the docstring of the module
-            return True
-        if taken:
-            self._keep(key, purpose)
-        return taken
+            return lease
+        except BaseException:  # cut off: nobody will give it up
+            threading.Thread(target=self.give_up, args=(lease,), daemon=True).start()
+            raise
+        if not taken:
+            return None
+        self._keep(lease)
+        return lease
 
-    def _take(self, key: LogKey, purpose: str, patience: float) -> Flow[bool]:
+    def _take(self, lease: Lease, patience: float) -> Flow[bool]:
         end, pause = time.monotonic() + patience, SHORTEST
-        wanted = _Acquire(key=key, purpose=purpose, owner=self.owner, seconds=SECONDS)
+        key, purpose = lease.key, lease.purpose
+        wanted = _Acquire(key=key, purpose=purpose, owner=lease.owner, seconds=SECONDS)
         while not (yield from wanted.perform()):
             holder = yield from _Holder(key=key, purpose=purpose).perform()
             if holder is not None and _is_dead(holder):
@@ -137,27 +154,20 @@ class Leases:
     @property
     def asynchronous(self) -> bool:
         """Whether the store has coroutines."""
-        return hasattr(self._store, "asynchronous")
+        return getattr(self._store, "asynchronous", None) is not None
 
-    def give_up(self, key: LogKey, purpose: str) -> None:
+    def give_up(self, lease: Lease) -> None:
         """Give up a lease; the store may be asked for a moment."""
-        owner = self._let_go(key, purpose)
-        if owner is not None:
-            with suppress(Exception):  # it runs out by itself
-                self._store.release(key, purpose, owner=owner)
+        self._kept.pop(lease.owner, None)
+        with suppress(Exception):  # it runs out by itself
+            self._store.release(lease.key, lease.purpose, owner=lease.owner)
 
-    async def agive_up(self, key: LogKey, purpose: str) -> None:
+    async def agive_up(self, lease: Lease) -> None:
         """Give up a lease, as `give_up`."""
-        owner = self._let_go(key, purpose)
-        if owner is not None:
-            with suppress(Exception):  # it runs out by itself
-                await self._store.asynchronous.release(key, purpose, owner=owner)
-
-    def _let_go(self, key: LogKey, purpose: str) -> str | None:
-        """Renew a lease no longer; return by whom it is held, if that is still us."""
-        with self._lock:
-            owner = self._kept.pop((key, purpose), None)
-        return owner if owner == self.owner else None
+        self._kept.pop(lease.owner, None)
+        with suppress(Exception):  # it runs out by itself
+            twin = self._store.asynchronous
+            await twin.release(lease.key, lease.purpose, owner=lease.owner)
 
     def open(self, key: LogKey, *, is_open: bool) -> Flow[None]:
         """Tell that a conversation waits for its caller to answer calls, or not any more."""
@@ -198,10 +208,10 @@ class Leases:
             return False
         return holder is not None and not _is_dead(holder)
 
-    def _keep(self, key: LogKey, purpose: str) -> None:
+    def _keep(self, lease: Lease) -> None:
         """Renew a lease from now on."""
         with self._lock:
-            self._kept[key, purpose] = self.owner
+            self._kept[lease.owner] = lease
             if self._keeper is None:
                 self._keeper = threading.Thread(
                     target=_renew, args=(weakref.ref(self),), name="kimi-memory", daemon=True
@@ -211,12 +221,15 @@ class Leases:
     def renew(self) -> bool:
         """Renew what is held; return whether anything was."""
         with self._lock:
-            kept = [*self._kept]
+            kept = [*self._kept.values()]
             if not kept:
                 self._keeper = None
-        for key, purpose in kept:
+        for lease in kept:
+            key, purpose, owner = lease.key, lease.purpose, lease.owner
             with suppress(Exception):  # the next time, perhaps
-                self._store.acquire(key, purpose, owner=self.owner, seconds=SECONDS)
+                self._store.acquire(key, purpose, owner=owner, seconds=SECONDS)
+                if owner not in self._kept:  # given up meanwhile
+                    self._store.release(key, purpose, owner=owner)
         return bool(kept)
 
     def reset(self) -> None:

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from memory.cli.output import WIDTH, Output, plain
-from memory.cli.stored import cursor, label
-from memory.manager import Conversation, MemoryManager
+from memory.cli.stored import Named, cursor, label
+from memory.manager import MemoryManager
 from memory.messages import WireMessage, role_of, text_of, tool_calls
 from memory.records import Compaction, Entry, Segment
 
@@ -48,7 +48,7 @@ def list_conversations(
     """
     entries = manager.conversations(user=user, after=cursor(after, user), limit=limit + 1)
     page = entries[:limit]
-    following = label(page[-1]) if len(entries) > limit else None
+    following = label(page[-1].user, page[-1].name) if len(entries) > limit else None
     rows = [_entry(entry) for entry in page]
     out.console.print(_entries(page) if page else "[dim]no conversations[/]")
     if following is not None:
@@ -84,9 +84,7 @@ def _name(text: str) -> Text:
     return Text(plain(text))
 
 
-def show_history(
-    out: Output, conversation: Conversation, *, limit: int, before: int | None
-) -> None:
+def show_history(out: Output, conversation: Named, *, limit: int, before: int | None) -> None:
     """Show a page of what was said, with the head where it is the first one.
 
     Args:
@@ -98,7 +96,7 @@ def show_history(
     Raises:
         StoreError: The store cannot be read.
     """
-    known = conversation.export()
+    known = conversation.talk.export()
     messages = known["messages"]
     stop = len(messages) if before is None else min(before, len(messages))
     start = max(0, stop - limit)
@@ -111,7 +109,7 @@ def show_history(
         out.console.print("[dim]the last reply broke off[/]")
     rows = [{"place": place, "message": message} for place, message in page]
     value = {"total": len(messages), "complete": known["complete"], "head": known["head"]}
-    out.result({**_whose(conversation), **value, "messages": rows})
+    out.result({**conversation.row, **value, "messages": rows})
 
 
 def _messages(rows: Iterable[tuple[str, WireMessage]]) -> Table:
@@ -121,9 +119,7 @@ def _messages(rows: Iterable[tuple[str, WireMessage]]) -> Table:
     return said
 
 
-def show_view(
-    out: Output, manager: MemoryManager, conversation: Conversation, *, model: str
-) -> None:
+def show_view(out: Output, manager: MemoryManager, conversation: Named, *, model: str) -> None:
     """Show what would be sent of a conversation, message by message with tokens.
 
     Args:
@@ -135,7 +131,7 @@ def show_view(
     Raises:
         StoreError: The store cannot be read.
     """
-    messages = conversation.messages(model=model)
+    messages = conversation.talk.messages(model=model)
     counts = manager.count(messages, model=model)
     sent = table("role", "tokens", "text", right=("tokens",))
     for message, tokens in zip(messages, counts, strict=True):
@@ -149,10 +145,10 @@ def show_view(
         for message, tokens in zip(messages, counts, strict=True)
     ]
     figures = {"model": model, "tokens": counts.total, "exact": counts.exact}
-    out.result({**_whose(conversation), **figures, "messages": rows})
+    out.result({**conversation.row, **figures, "messages": rows})
 
 
-def show_compactions(out: Output, conversation: Conversation, *, text: bool) -> None:
+def show_compactions(out: Output, conversation: Named, *, text: bool) -> None:
     """Show the compactions in use, oldest first.
 
     Args:
@@ -163,12 +159,12 @@ def show_compactions(out: Output, conversation: Conversation, *, text: bool) -> 
     Raises:
         StoreError: The store cannot be read.
     """
-    made = conversation.compactions()
+    made = conversation.talk.compactions()
     out.console.print(_compactions(made) if made else "[dim]no compactions[/]")
     if text and made:
         _summaries(out.console, made[-1])
     rows = [compaction_row(record, text=text) for record in made]
-    out.result({**_whose(conversation), "compactions": rows})
+    out.result({**conversation.row, "compactions": rows})
 
 
 def _compactions(made: Sequence[Compaction]) -> Table:
@@ -249,10 +245,6 @@ def table(*names: str, right: Sequence[str] = (), max_width: int | None = None) 
             max_width=max_width,
         )
     return made
-
-
-def _whose(conversation: Conversation) -> dict[str, str]:
-    return {"user": conversation.user, "name": conversation.name}
 
 
 def _role(message: WireMessage) -> Text:

@@ -60,11 +60,11 @@ def forget(
     Exit code: 0, 1 if there was nothing to remove or you said no, or 2 if that cannot be done.
     """
     from memory.cli.changing import forget_all, forget_one  # noqa: PLC0415  # not for --help
-    from memory.cli.stored import opened  # noqa: PLC0415
+    from memory.cli.stored import Named, opened  # noqa: PLC0415
 
     out = Output(as_json=as_json)
     with out.reporting(), opened(store, namespace) as manager:
         if name is None:
             forget_all(out, manager, user, consented=yes)
         else:
-            forget_one(out, manager.conversation(name, user=user), consented=yes)
+            forget_one(out, Named.of(manager, name, user), consented=yes)

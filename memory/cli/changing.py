@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import typer
@@ -9,9 +10,9 @@ from rich.table import Table
 
 from memory.cli.browsing import compaction_row
 from memory.cli.output import CommandError, NothingError, Output, plain
-from memory.cli.stored import label
+from memory.cli.stored import Named
 from memory.errors import StoreError
-from memory.manager import Conversation, MemoryManager
+from memory.manager import MemoryManager
 from memory.records import Forgotten
 
 __all__ = ("forget_all", "forget_one", "undo_latest")
@@ -20,27 +21,26 @@ COUNTED = 1_000
 """Conversations that are counted before the question."""
 
 
-def undo_latest(out: Output, conversation: Conversation) -> None:
+def undo_latest(out: Output, conversation: Named) -> None:
     """Take the latest compaction out of use, and say which one that was.
 
     Raises:
         NothingError: There is none.
         StoreError: The store cannot be written.
     """
-    undone = conversation.undo()
+    undone = conversation.talk.undo()
     if undone is None:
-        raise NothingError(f"{label(conversation)} has no compaction in use")
+        raise NothingError(f"{plain(conversation.label)} has no compaction in use")
     out.console.print(
         f"not used any more: the compaction of messages 0–{undone.covered - 1} "
         f"({undone.tokens_before:,} → {undone.tokens_after:,} tokens)"
     )
-    left = len(conversation.compactions())
+    left = len(conversation.talk.compactions())
     out.console.print(f"[dim]{left} left in use[/]")
-    whose = {"user": conversation.user, "name": conversation.name}
-    out.result({**whose, "undone": compaction_row(undone), "left": left})
+    out.result({**conversation.row, "undone": compaction_row(undone), "left": left})
 
 
-def forget_one(out: Output, conversation: Conversation, *, consented: bool) -> None:
+def forget_one(out: Output, conversation: Named, *, consented: bool) -> None:
     """Remove a conversation.
 
     Args:
@@ -54,13 +54,13 @@ def forget_one(out: Output, conversation: Conversation, *, consented: bool) -> N
         StoreError: The store cannot be written.
     """
     if not consented:
-        _ask(f"Forget {plain(label(conversation))} with {_messages(conversation)} for good?")
-    _proof(out, conversation.forget(), {"user": conversation.user, "name": conversation.name})
+        _ask(f"Forget {plain(conversation.label)} with {_messages(conversation)} for good?")
+    _proof(out, conversation.talk.forget(), conversation.row)
 
 
-def _messages(conversation: Conversation) -> str:
+def _messages(conversation: Named) -> str:
     try:
-        return f"{len(conversation.history()):,} messages"
+        return f"{len(conversation.talk.history()):,} messages"
     except StoreError:  # what cannot be read can be forgotten all the same
         return "messages that cannot be read"
 
@@ -93,7 +93,7 @@ def _ask(question: str) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def _proof(out: Output, forgotten: Forgotten, whose: dict[str, str | None]) -> None:
+def _proof(out: Output, forgotten: Forgotten, whose: Mapping[str, str | None]) -> None:
     if forgotten == Forgotten():
         raise NothingError("there was nothing to forget")
     counts = Table(box=None, show_header=False, padding=(0, 1))

@@ -12,9 +12,10 @@ from rich.text import Text
 from memory.cli.browsing import table
 from memory.cli.output import CommandError, Output, plain
 from memory.cli.reading import messages_of, values, without_notes
-from memory.cli.stored import opened, place_of
+from memory.cli.stored import Named, opened, place_of
 from memory.errors import HistoryError
 from memory.manager import Conversation, MemoryManager
+from memory.messages import head_length
 from memory.stores import VolatileStore
 
 __all__ = ("Import", "Outcome")
@@ -29,7 +30,7 @@ class Outcome:
     Attributes:
         user: Whose it is here.
         name: What it is called here.
-        messages: How many messages it came with.
+        messages: How many messages it came with, without the head.
         fate: What was done.
     """
 
@@ -46,7 +47,7 @@ class _Given:
     Attributes:
         place: Where in the file it stands.
         body: What `export` made, or a list of messages.
-        messages: How many messages it has.
+        messages: How many messages it has, without the head.
         name: What it is to be called.
         user: Whose it is to be; None for what the name says.
     """
@@ -119,17 +120,16 @@ _MEANINGS = {"refused": "refused: it has messages already"}
 
 def _imported(manager: MemoryManager, given: Sequence[_Given], *, write: bool) -> Iterator[Outcome]:
     """Import one after the other, without those that are there, and yield what became of each."""
-    seen = set[tuple[str, str]]()
+    seen = set[str]()
     for each in given:
-        conversation = manager.conversation(each.name, user=each.user)
-        user, name = where = (conversation.user, conversation.name)
+        named = Named.of(manager, each.name, each.user)
         fate: Fate = "imported" if write else "would be imported"
-        if where in seen or conversation.history(limit=1):
+        if named.label in seen or named.talk.history(limit=1):
             fate = "refused"
         elif write:
-            _import(conversation, each)
-        seen.add(where)
-        yield Outcome(user=user, name=name, messages=each.messages, fate=fate)
+            _import(named.talk, each)
+        seen.add(named.label)
+        yield Outcome(user=named.user, name=named.name, messages=each.messages, fate=fate)
 
 
 def _import(conversation: Conversation, given: _Given) -> None:
@@ -165,7 +165,7 @@ def _one(place: str, value: Any, name: str | None, user: str | None) -> _Given:
     return _Given(
         place=place,
         body=whole if is_export else plainly,
-        messages=len(said),
+        messages=len(said) - (0 if whole.get("head") else head_length(said)),
         name=chosen,
         user=user,
     )

@@ -15,7 +15,7 @@ from memory.cli.files import written
 from memory.cli.output import CommandError, NothingError, Output, plain
 from memory.cli.stored import found, label
 from memory.errors import StoreError
-from memory.manager import Conversation, MemoryManager
+from memory.manager import MemoryManager
 from memory.records import Entry
 
 __all__ = ("Export",)
@@ -67,7 +67,7 @@ class Export:
         """
         if name is None:
             raise CommandError("name a conversation, or give --all")
-        exported = found(self._manager, name, user).export()
+        exported = found(self._manager, name, user).talk.export()
         with self._sink() as put:
             put(self._counted(exported, self._form(exported)))
         self._report()
@@ -91,11 +91,10 @@ class Export:
 
     def _try(self, entry: Entry, put: Callable[[Any], None]) -> None:
         try:
-            conversation = _conversation(self._manager, entry)
-            exported = conversation.export()
+            exported = self._manager.conversation(entry.name, user=entry.user or None).export()
         except StoreError as error:
             self.failed.append({"user": entry.user, "name": entry.name, "error": str(error)})
-            text = escape(plain(f"{label(entry)}: {error}"))
+            text = escape(plain(f"{label(entry.user, entry.name)}: {error}"))
             self._out.aside.print(f"[bold red]left out:[/] {text}", soft_wrap=True)
             return
         form = self._form(exported)
@@ -142,10 +141,6 @@ class Export:
         figures = f"{self._conversations:,} conversations with {self._messages:,} messages"
         self._out.console.print(escape(f"{figures} → {plain(str(self._output))}"), soft_wrap=True)
         self._out.result(result | {"output": str(self._output)})
-
-
-def _conversation(manager: MemoryManager, entry: Entry) -> Conversation:
-    return manager.conversation(entry.name, user=entry.user or None)
 
 
 def _line(value: Any) -> bytes:

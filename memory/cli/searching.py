@@ -12,8 +12,9 @@ from rich.text import Text
 
 from memory.cli.browsing import table
 from memory.cli.output import CommandError, NothingError, Output, plain
+from memory.cli.stored import Named, label
 from memory.manager import MemoryManager
-from memory.records import Hit, LogKey, Match
+from memory.records import Hit, Match
 from memory.stores.search import Query, Term
 
 __all__ = ("WINDOW", "look_for", "snippet")
@@ -71,8 +72,12 @@ def look_for(
     shown = [(hit, snippet(hit.text, parsed)) for hit in hits]
     rows = table("score", "conversation", "#", "role", "text", right=("score", "#"))
     for hit, text in shown:
-        where = LogKey(namespace="", user=hit.user, name=hit.name).label
-        cells = (Text(plain(where)), str(hit.place), Text(plain(hit.role)), text)
+        cells = (
+            Text(plain(label(hit.user, hit.name))),
+            str(hit.place),
+            Text(plain(hit.role)),
+            text,
+        )
         rows.add_row(f"{hit.score:.2f}", *cells)
     out.console.print(rows)
     out.result({"query": query, "match": match, "hits": [_row(*each) for each in shown]})
@@ -89,7 +94,8 @@ def _hits(
 ) -> Sequence[Hit]:
     if conversation is None:
         return manager.search(query, user=user or "", match=match, limit=limit)
-    return manager.conversation(conversation, user=user).search(query, match=match, limit=limit)
+    talk = Named.of(manager, conversation, user).talk
+    return talk.search(query, match=match, limit=limit)
 
 
 def _row(hit: Hit, text: Text) -> dict[str, object]:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from memory.cli.output import CommandError, NothingError, plain
 from memory.manager import Conversation, MemoryManager
+from memory.manager.scope import address
 from memory.records import Entry, LogKey
-from memory.stores import VolatileStore
 from memory.stores.opening import open_store
-from memory.stores.sqlite import MEMORY, SqliteStore
+from memory.stores.sqlite import SqliteStore
 
-__all__ = ("Place", "cursor", "found", "label", "opened", "place_of", "unsealed")
+__all__ = ("Named", "cursor", "found", "label", "opened", "place_of", "unsealed")
 
 SEALED = "sealed+"
-
-Place = Path | None
-"""The file of a store; None where it is none."""
 
 
 @contextmanager
@@ -47,22 +45,48 @@ def unsealed(url: str) -> str:
     return url.removeprefix(SEALED)
 
 
-def place_of(url: str) -> Place:
-    """Return the file of a store, without opening or making it.
+def place_of(url: str) -> Path | None:
+    """Return the file of a store, without opening or making it; None where it is none.
 
     Raises:
         CommandError: The store keeps nothing between two commands.
         ConfigError: The URL names no store.
     """
     store = open_store(unsealed(url))
-    if isinstance(store, VolatileStore) or (
-        isinstance(store, SqliteStore) and store.path == MEMORY
-    ):
+    if not getattr(store, "durable", False):
         raise CommandError("that store is gone with its process: name one that lasts with --store")
     return Path(store.path) if isinstance(store, SqliteStore) else None
 
 
-def found(manager: MemoryManager, name: str, user: str | None) -> Conversation:
+class Named(NamedTuple):
+    """A conversation, and whose it is."""
+
+    talk: Conversation
+    user: str
+    name: str
+
+    @classmethod
+    def of(cls, manager: MemoryManager, name: str, user: str | None) -> Named:
+        """Return a conversation, whether it is in the store or not.
+
+        Raises:
+            ConfigError: That is no name, or no user.
+        """
+        where = address(name, user)
+        return cls(manager.conversation(where.name, user=where.user or None), *where)
+
+    @property
+    def label(self) -> str:
+        """User and name as one printable text."""
+        return label(self.user, self.name)
+
+    @property
+    def row(self) -> dict[str, str]:
+        """User and name as a JSON object."""
+        return {"user": self.user, "name": self.name}
+
+
+def found(manager: MemoryManager, name: str, user: str | None) -> Named:
     """Return a conversation that is in the store.
 
     Raises:
@@ -70,17 +94,17 @@ def found(manager: MemoryManager, name: str, user: str | None) -> Conversation:
         NothingError: There is none of that name.
         StoreError: The store cannot be read.
     """
-    conversation = manager.conversation(name, user=user)
-    key = LogKey(namespace=manager.namespace, user=conversation.user, name=conversation.name)
+    named = Named.of(manager, name, user)
+    key = LogKey(namespace=manager.namespace, user=named.user, name=named.name)
     if not manager.store.load(key).version:
-        space = f" in namespace {manager.namespace!r}"
-        raise NothingError(f"there is no conversation {plain(label(conversation))}{space}")
-    return conversation
+        space = f"in namespace {manager.namespace!r}"
+        raise NothingError(f"there is no conversation {plain(named.label)} {space}")
+    return named
 
 
-def label(what: Conversation | Entry) -> str:
+def label(user: str, name: str) -> str:
     """Return user and name as one printable text, the user escaped as in URLs."""
-    return LogKey(namespace="", user=what.user, name=what.name).label
+    return LogKey(namespace="", user=user, name=name).label
 
 
 def cursor(text: str | None, user: str | None) -> Entry | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +12,10 @@ if TYPE_CHECKING:
     from memory.records import Log, LogKey
 
 __all__ = ("Held", "LogCache")
+
+
+_caches: weakref.WeakSet[LogCache] = weakref.WeakSet()
+"""All caches, for the moment of a fork."""
 
 
 class Held(NamedTuple):
@@ -32,6 +38,13 @@ class LogCache:
         self._most = weight
         self._lock = threading.Lock()
         self._held: OrderedDict[LogKey, Held] = OrderedDict()
+        self._weight = 0
+        _caches.add(self)
+
+    def reset(self) -> None:
+        """Begin anew in a process that was forked, perhaps amid a change."""
+        self._lock = threading.Lock()
+        self._held = OrderedDict()
         self._weight = 0
 
     def get(self, key: LogKey) -> Held | None:
@@ -77,3 +90,12 @@ class LogCache:
         held = self._held.pop(key, None)
         if held is not None:
             self._weight -= held.weight
+
+
+def _forked() -> None:
+    for cache in [*_caches]:
+        cache.reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,13 @@ __all__ = ("SearchPrograms",)
 BATCH = 1_000
 """Records that are indexed in one transaction, so that writers need not wait for long."""
 _STALE = """
-SELECT c.id, c.indexed
-FROM memory_conversations c
+SELECT c.id, c.indexed, max(r.seq)
+FROM memory_conversations c JOIN memory_records r
+  ON r.conversation_id = c.id AND r.seq > c.indexed
 WHERE c.owner = ? AND c.name <> '' AND (? = '' OR c.name = ?)
-  AND c.indexed < (SELECT max(r.seq) FROM memory_records r WHERE r.conversation_id = c.id)
+GROUP BY c.id, c.indexed
 """
+_INDEXED = "SELECT indexed FROM memory_conversations WHERE id = ?"
 # Who indexes moves the mark first, so that of two one goes without.
 _MARK = """
 UPDATE memory_conversations
@@ -71,8 +74,7 @@ class SearchPrograms(Programs):
         if not wanted or search.limit < 1 or search.name == "":
             return ()
         owner, own = owner_digest(search.namespace, search.user), readable(search.name or "")
-        while (yield from self._indexed(owner, own)):
-            pass
+        yield from self._catch_up(owner, own)
         scope = yield from _scope(owner, own)
         corpus = yield from self._corpus(wanted, scope, (owner, own, own))
         found: dict[int, Candidate] = {}
@@ -85,20 +87,22 @@ class SearchPrograms(Programs):
             hits += yield from self._hits(candidate, score)
         return tuple(hits)
 
-    def _indexed(self, owner: bytes, name: str) -> Flow[bool]:
-        """Index some of what is new in a scope; return whether there may be more."""
+    def _catch_up(self, owner: bytes, name: str) -> Flow[None]:
+        """Index what is new in a scope now; what comes meanwhile is left to the next search."""
         stale = yield from query(_STALE, (owner, name, name)).perform()
-        for number, mark in stale:
-            steps = partial(self._index, owner, number, mark)
-            yield from Transaction(steps=steps, write=True).perform()
-        return bool(stale)
+        for number, indexed, last in stale:
+            mark = indexed
+            while mark < last:
+                steps = partial(self._index, owner, number, mark)
+                mark = yield from Transaction(steps=steps, write=True).perform()
 
-    def _index(self, owner: bytes, number: int, mark: int) -> Steps[None]:
-        """Index the next records of a conversation."""
+    def _index(self, owner: bytes, number: int, mark: int) -> Steps[int]:
+        """Index the next records of a conversation; return up to which it is indexed."""
         stop = mark + BATCH
         ((moved,),) = yield Statement(_MARK, (number, stop, number, mark))
-        if not moved:
-            return
+        if not moved:  # somebody else indexes it, or it is gone
+            known = yield Statement(_INDEXED, (number,))
+            return known[0][0] if known else sys.maxsize
         scope = f"{_of_owner(owner)} {_of_conversation(number)}"
         rows: list[Row] = []
         least: int | None = None
@@ -117,6 +121,7 @@ class SearchPrograms(Programs):
             yield Statement(_CLEAR, (number, least))
         columns = "conversation_id, place, seq, item, length, scope, words"
         yield from insert("memory_documents", columns, rows)
+        return stop
 
     def _corpus(self, wanted: Query, scope: str, where: Row) -> Flow[Corpus]:
         ((documents, length),) = yield from query(_COUNT, where).perform()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 __all__ = ("SqliteStore", "default_path")
+
+
+OLDEST = (3, 35)
+"""The first SQLite that returns rows of an insertion."""
 
 
 def default_path() -> Path:
@@ -65,6 +70,9 @@ class SqliteStore(SearchVerbs):
             raise ConfigError(msg)
         if not 0 <= timeout < math.inf:
             msg = f"timeout={timeout!r} must be a number of seconds that is not negative"
+            raise ConfigError(msg)
+        if sqlite3.sqlite_version_info < OLDEST:
+            msg = f"SQLite {sqlite3.sqlite_version} of this Python is too old: 3.35 is needed"
             raise ConfigError(msg)
         if synchronous not in ("normal", "full"):
             msg = f'synchronous={synchronous!r}: use "normal" or "full"'

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memory.errors import CorruptError, StoreError
+from memory.stores.gate import Gate
 from memory.stores.sql import Dialect, Statement, Transaction
 from memory.stores.upgrading import check_version, upgrade
 
@@ -30,8 +31,8 @@ __all__ = ("DIALECT", "MEMORY", "File")
 MEMORY = ":memory:"
 RETRY = 0.02
 """Seconds between attempts at what SQLite does not wait for by itself."""
-_abandoned: list[object] = []
-"""Connections from before a fork: closing them here would spoil those of the parent."""
+_files: weakref.WeakSet[File] = weakref.WeakSet()
+"""All files, for the moment of a fork."""
 
 DIALECT = Dialect(
     name="sqlite",
@@ -55,15 +56,16 @@ class File:
         self._all: list[sqlite3.Connection] = []
         self._read_only = False
         weakref.finalize(self, _close, self._all)
-        if path != MEMORY and hasattr(os, "register_at_fork"):
-            here = weakref.ref(self)
-            os.register_at_fork(after_in_child=lambda: _forked(here()))
+        self._gate = Gate()
+        _files.add(self)
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Carry out a transaction and return what its steps return."""
         if not isinstance(effect, Transaction):
             msg = f"no handler for {type(effect).__name__}"
             raise TypeError(msg)
+        gate = self._gate
+        gate.enter()
         try:
             if effect.write or self._path == MEMORY:
                 return self._write(effect.steps())
@@ -71,16 +73,18 @@ class File:
                 return _pumped(connection, effect.steps())
         except (sqlite3.Error, OSError) as error:
             raise self._error(error) from error
+        finally:
+            gate.leave()
 
     def upgrade(self) -> tuple[str, ...]:
         """Bring the schema up to date and return the names of the files applied."""
-        with self._reported(), self._opening:
+        with self._gate.passed(), self._reported(), self._opening:
             writer, _ = self._connected()
             return self._begin(writer)
 
     def scrub(self) -> None:
         """Rewrite the file, so that nothing of what was removed is left in it or in its log."""
-        with self._reported():
+        with self._gate.passed(), self._reported():
             writer = self._open()
             with self._writing:
                 writer.execute("INSERT INTO memory_terms (memory_terms) VALUES ('optimize')")
@@ -95,18 +99,30 @@ class File:
 
     def close(self) -> None:
         """Close all connections."""
-        with self._opening, self._writing:
-            self._writer = None
-            self._readers.clear()
-            _close(self._all)
+        if self._gate.shut(self._timeout):
+            self._shut()
+        self._gate.open()
 
-    def reset(self) -> None:
-        """Begin anew in a process that was forked."""
-        _abandoned.append([*self._all])
-        self._opening, self._writing = threading.Lock(), threading.Lock()
+    def before_fork(self) -> None:
+        """Have nothing open, and nobody inside of SQLite, at the moment of a fork.
+
+        What is open then belongs to both processes for SQLite, and its locks to neither.
+        """
+        if self._gate.shut(self._timeout) and self._path != MEMORY:
+            self._shut()
+
+    def after_fork(self, *, child: bool) -> None:
+        """Go on after a fork; what was closed opens again when it is used."""
+        if child:
+            self._gate = Gate()
+            self._opening, self._writing = threading.Lock(), threading.Lock()
+        else:
+            self._gate.open()
+
+    def _shut(self) -> None:
         self._writer = None
         self._readers.clear()
-        self._all.clear()
+        _close(self._all)
 
     def _write(self, steps: Steps[T]) -> T:
         writer = self._open()
@@ -298,9 +314,22 @@ def _name(error: sqlite3.Error) -> str:
     return getattr(error, "sqlite_errorname", None) or ""
 
 
-def _forked(file: File | None) -> None:
-    if file is not None:
-        file.reset()
+def _before_fork() -> None:
+    for file in [*_files]:
+        file.before_fork()
+
+
+def _after_fork(*, child: bool) -> None:
+    for file in [*_files]:
+        file.after_fork(child=child)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=lambda: _after_fork(child=False),
+        after_in_child=lambda: _after_fork(child=True),
+    )
 
 
 def _close(connections: list[sqlite3.Connection]) -> None:

@@ -220,10 +220,10 @@ class VolatileStore:
             if not space.lengths[record.adopted]:
                 del space.lengths[record.adopted]
             for link in hashes_of(record):
-                held = space.by_hash[link]
-                space.by_hash[link] = {n: e for n, e in held.items() if e[0] != key}
-                if not space.by_hash[link]:
-                    del space.by_hash[link]
+                held = space.by_hash.pop(link, {})
+                others = {n: e for n, e in held.items() if e[0] != key}
+                if others:
+                    space.by_hash[link] = others
         if not space.by_hash:
             self._owners.pop(owner, None)
         return log
