@@ -77,7 +77,7 @@ def show(
     namespace: Namespace = NAMESPACE,
     as_json: Json = False,
 ) -> None:
-    """Show what was said in a conversation, or what would be sent of it.
+    """Show what was said, or what would be sent.
 
     Places are counted from 0, without the system prompt. The view is what memory would send before
     anything new: system prompt, notes, and what is still verbatim.
@@ -107,7 +107,7 @@ def compactions(
     namespace: Namespace = NAMESPACE,
     as_json: Json = False,
 ) -> None:
-    """Show the compactions in use: what they stand for, who wrote them, what they save.
+    """Show the summaries in use, and what they save.
 
     Tokens are those of the prompt before and after. Places are counted from 0 as in `show`.
 

@@ -80,7 +80,8 @@ class Import:
 
         Args:
             file: The file; `-` is standard input.
-            name: What its only conversation is called here; None for what the file says.
+            name: What its only conversation is called here, or what the names of those begin with
+                that have none there; None for what the file says.
             user: Whose they are; None for what `name` or the file says.
 
         Raises:
@@ -143,10 +144,20 @@ def _given(file: Path, name: str | None, user: str | None) -> Iterator[_Given]:
     found = [*values(file)]
     if not found:
         raise CommandError(f"{file}: no conversation in it")
-    if name is not None and len(found) > 1:
-        raise CommandError(f"--name is for one conversation, and {file} has {len(found)}")
-    for place, value in found:
-        yield _one(place, value, name, user)
+    if name is not None and len(found) > 1 and all(_own_name(value) for _, value in found):
+        raise CommandError(f"{file}: its conversations have names of their own: leave --name out")
+    for number, (place, value) in enumerate(found, 1):
+        if name is None or len(found) == 1:
+            yield _one(place, value, name, user)
+        else:
+            yield _one(place, value, None if _own_name(value) else f"{name}-{number}", user)
+
+
+def _own_name(value: Any) -> str | None:
+    """Return what a conversation of a file is called there."""
+    whole: Mapping[str, Any] = value if isinstance(value, dict) else {}
+    own = whole.get("conversation" if "format" in whole else "id")
+    return own if isinstance(own, str) and own else None
 
 
 def _one(place: str, value: Any, name: str | None, user: str | None) -> _Given:
@@ -154,10 +165,9 @@ def _one(place: str, value: Any, name: str | None, user: str | None) -> _Given:
     said = messages_of(value, place=place)
     whole: Mapping[str, Any] = value if isinstance(value, dict) else {}
     is_export = "format" in whole
-    own = whole.get("conversation" if is_export else "id")
     owner = whole.get("user") if is_export else None
-    chosen = own if name is None else name
-    if not isinstance(chosen, str) or not isinstance(owner, str | None):
+    chosen = _own_name(value) if name is None else name
+    if chosen is None or not isinstance(owner, str | None):
         raise CommandError(f"{place}: it does not say what it is called: give a --name")
     if user is None and (name is None or "/" not in name):
         user = owner or None

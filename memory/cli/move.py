@@ -54,7 +54,7 @@ def export(
     namespace: Namespace = NAMESPACE,
     as_json: Json = False,
 ) -> None:
-    """Write a conversation, or all of them, as JSON.
+    """Write conversations as JSON.
 
     One conversation is a JSON object, or with --format openai a list of messages; --all is one
     line for each. A file appears only when it is complete. With --json and without --output the
@@ -90,7 +90,9 @@ def import_(
     name: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="What the conversation is called here, where the file has one."
+            metavar="NAME",
+            help="What the conversation is called here. Of several, those without a name become "
+            "NAME-1, NAME-2, ….",
         ),
     ] = None,
     user: Annotated[

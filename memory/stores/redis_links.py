@@ -25,8 +25,8 @@ CONNECTIONS = 50
 """Connections of one process, or one event loop; whoever needs another one waits."""
 CONNECT = 5.0
 """Seconds for a connection."""
-REPLY = 30.0
-"""Seconds for a reply; removing a user with very many logs takes some."""
+REPLY = 10.0
+"""Seconds for the next piece of a reply."""
 RAW = {"NEVER_DECODE": True}
 """Replies are bytes, whatever the client was told: names and users can be any text."""
 

@@ -79,8 +79,7 @@ class File:
     def upgrade(self) -> tuple[str, ...]:
         """Bring the schema up to date and return the names of the files applied."""
         with self._gate.passed(), self._reported(), self._opening:
-            writer, _ = self._connected()
-            return self._begin(writer)
+            return () if self._writer is not None else self._begin()
 
     def scrub(self) -> None:
         """Rewrite the file, so that nothing of what was removed is left in it or in its log."""
@@ -145,35 +144,31 @@ class File:
         """Return the connection that writes; open it first, with the schema up to date."""
         if self._writer is None:
             with self._opening:
-                writer, new = self._connected()
-                if new:
-                    self._begin(writer)
-        opened = self._writer
-        assert opened is not None  # noqa: S101  # opened just above
-        return opened
+                if self._writer is None:
+                    self._begin()
+        writer = self._writer
+        assert writer is not None  # noqa: S101  # opened just above
+        return writer
 
-    def _begin(self, writer: sqlite3.Connection) -> tuple[str, ...]:
-        """Bring the schema up to date; return the names of the files applied."""
-        try:
-            version = _version(writer)
-            check_version(DIALECT, version, self._path, behind=True)
-            return self._apply(writer) if version < DIALECT.latest else ()
-        except BaseException:
-            self._writer = None
-            self._all.remove(writer)
-            writer.close()
-            raise
+    def _begin(self) -> tuple[str, ...]:
+        """Open the connection that writes and bring the schema up to date.
 
-    def _connected(self) -> tuple[sqlite3.Connection, bool]:
-        """Return the connection that writes, and whether it is new."""
-        if self._writer is not None:
-            return self._writer, False
+        Nobody else has it before that is done.
+        """
         if self._path != MEMORY:
             self._make()
         writer = self._connect()
-        self._enter_wal(writer)
+        try:
+            self._enter_wal(writer)
+            version = _version(writer)
+            check_version(DIALECT, version, self._path, behind=True)
+            names = () if version == DIALECT.latest else _transacted(writer, upgrade(DIALECT))
+        except BaseException:
+            self._all.remove(writer)
+            writer.close()
+            raise
         self._writer = writer
-        return writer, True
+        return names
 
     def _make(self) -> None:
         """Make the file and its directory, for their owner only."""
@@ -217,10 +212,6 @@ class File:
                 time.sleep(RETRY)
             else:
                 return
-
-    def _apply(self, writer: sqlite3.Connection) -> tuple[str, ...]:
-        """Bring the schema up to date, within the lock that writers take."""
-        return _transacted(writer, upgrade(DIALECT))
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
