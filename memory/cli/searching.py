@@ -152,14 +152,15 @@ def _spans(line: str, query: Query) -> list[_Span]:
         for term in query.terms
         for start, stop in _matches(folded, term)
     ]
-    return sorted(found)[:SPANS]
+    return sorted(found, key=lambda span: span[:2])[:SPANS]
 
 
 def _matches(folded: str, term: Term) -> list[tuple[int, int]]:
-    """Return where a term stands: as a word, else within one, as in scripts without spaces."""
+    """Return where a term stands: as a word, else within one; anywhere in letters without case."""
     text = re.escape(term.text)
     word = rf"(?<![^\W_]){text}" + ("" if term.prefix else r"(?![^\W_])")
-    for pattern in (word, text):
+    unspaced = any(unicodedata.category(c) == "Lo" for c in term.text)
+    for pattern in (text,) if unspaced else (word, text):
         found = [each.span() for each in islice(re.finditer(pattern, folded), SPANS)]
         if found:
             return found

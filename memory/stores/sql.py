@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from memory.flow import Effect
 
@@ -33,8 +33,7 @@ _MARK = re.compile(r"\?")
 _NUMBERED = re.compile(r"(\d{3})_\w+\.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One statement, with `?` for parameters.
 
     The reply are its rows; of one that has none, a single row with the number of rows it changed.

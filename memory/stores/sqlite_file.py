@@ -36,7 +36,7 @@ _files: weakref.WeakSet[File] = weakref.WeakSet()
 
 DIALECT = Dialect(
     name="sqlite",
-    now="((julianday('now') - 2440587.5) * 86400.0)",
+    now="kimi_now()",
     members="SELECT value FROM json_each(?)",
     matches="d.id IN (SELECT rowid FROM memory_terms WHERE memory_terms MATCH ?)",
 )
@@ -194,6 +194,7 @@ class File:
             cached_statements=256,
         )
         self._all.append(connection)
+        connection.create_function("kimi_now", 0, time.time)  # a sixth of what julianday() takes
         for pragma in (f"synchronous={self._synchronous}", "secure_delete=1", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}").close()
         return connection
