@@ -283,7 +283,7 @@ class Pools:
         return None
 
     def _located(self, url: str | None, pool: Any) -> str:
-        given = {} if pool is None or callable(pool.kwargs) else pool.kwargs
+        given = {} if pool is None or callable(pool.kwargs) else pool.kwargs or {}
         text = pool.conninfo if url is None else url
         try:
             parts = self._psycopg.conninfo.conninfo_to_dict("" if callable(text) else text)
