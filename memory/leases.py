@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ SECONDS = 15.0
 """How long a lease outlives the process that does not renew it any more."""
 EXCHANGE = 60.0
 """Seconds for which those who were asked to call tools are waited for."""
-SHORTEST, LONGEST, GROWTH = 0.01, 0.25, 1.6
+SHORTEST, LONGEST, GROWTH = 0.01, 0.05, 1.3
 """Seconds between two looks at a lease that somebody else has, and how they grow."""
 TURN = "turn"
 """The purpose of the lease that a turn has."""
@@ -96,7 +96,7 @@ class Leases:
     def __init__(self, store: Any) -> None:
         self._store = store
         self._token = secrets.token_hex(8)
-        self._kept: dict[str, Lease] = {}
+        self._kept: set[Lease] = set()
         self._numbers = count()
         self._lock = threading.Lock()
         self._keeper: threading.Thread | None = None
@@ -123,33 +123,55 @@ class Leases:
         # An owner of its own, so that giving it up late cannot take it from the next one here.
         owner = f"{self.owner}:{next(self._numbers)}"
         lease = Lease(key=key, purpose=purpose, owner=owner)
+        place = replace(lease, purpose=f"{purpose}:next")
         try:
-            taken = yield from self._take(lease, patience)
+            taken = yield from self._take(lease, place, patience)
         except Exception:  # noqa: BLE001  # see the docstring of the module
             return lease
         except BaseException:  # cut off: nobody will give it up
-            threading.Thread(target=self.give_up, args=(lease,), daemon=True).start()
+            for each in (place, lease):
+                threading.Thread(target=self.give_up, args=(each,), daemon=True).start()
             raise
         if not taken:
             return None
         self._keep(lease)
         return lease
 
-    def _take(self, lease: Lease, patience: float) -> Flow[bool]:
-        end, pause = time.monotonic() + patience, SHORTEST
-        key, purpose = lease.key, lease.purpose
-        wanted = _Acquire(key=key, purpose=purpose, owner=lease.owner, seconds=SECONDS)
-        while not (yield from wanted.perform()):
+    def _take(self, lease: Lease, place: Lease, patience: float) -> Flow[bool]:
+        """Take a lease; where others have it, stand in line for it: one is the next, the rest wait.
+
+        Nobody who comes later gets in front of the next one.
+        """
+        end = time.monotonic() + patience
+        holder = yield from _Holder(key=place.key, purpose=place.purpose).perform()
+        if holder is None and (yield from _acquire(lease).perform()):
+            return True
+        if not (yield from self._wait(place, end)):
+            return False
+        self._keep(place)
+        taken = yield from self._wait(lease, end)
+        self._kept.discard(place)
+        yield from _GiveUp(key=place.key, purpose=place.purpose, owner=place.owner).perform()
+        return taken
+
+    def _wait(self, lease: Lease, end: float) -> Flow[bool]:
+        """Take a lease as soon as nobody has it; return whether that was before `end`.
+
+        Looking costs a read, and only whoever sees it free writes.
+        """
+        key, purpose, pause = lease.key, lease.purpose, SHORTEST
+        while True:
             holder = yield from _Holder(key=key, purpose=purpose).perform()
             if holder is not None and _is_dead(holder):
                 yield from _GiveUp(key=key, purpose=purpose, owner=holder).perform()
-                continue
+                holder = None
+            if holder is None and (yield from _acquire(lease).perform()):
+                return True
             left = end - time.monotonic()
             if left <= 0:
                 return False
             yield from Sleep(seconds=min(left, pause * (0.5 + _chance()))).perform()
             pause = min(LONGEST, pause * GROWTH)
-        return True
 
     @property
     def asynchronous(self) -> bool:
@@ -158,13 +180,13 @@ class Leases:
 
     def give_up(self, lease: Lease) -> None:
         """Give up a lease; the store may be asked for a moment."""
-        self._kept.pop(lease.owner, None)
+        self._kept.discard(lease)
         with suppress(Exception):  # it runs out by itself
             self._store.release(lease.key, lease.purpose, owner=lease.owner)
 
     async def agive_up(self, lease: Lease) -> None:
         """Give up a lease, as `give_up`."""
-        self._kept.pop(lease.owner, None)
+        self._kept.discard(lease)
         with suppress(Exception):  # it runs out by itself
             twin = self._store.asynchronous
             await twin.release(lease.key, lease.purpose, owner=lease.owner)
@@ -211,7 +233,7 @@ class Leases:
     def _keep(self, lease: Lease) -> None:
         """Renew a lease from now on."""
         with self._lock:
-            self._kept[lease.owner] = lease
+            self._kept.add(lease)
             if self._keeper is None:
                 self._keeper = threading.Thread(
                     target=_renew, args=(weakref.ref(self),), name="kimi-memory", daemon=True
@@ -221,14 +243,14 @@ class Leases:
     def renew(self) -> bool:
         """Renew what is held; return whether anything was."""
         with self._lock:
-            kept = [*self._kept.values()]
+            kept = [*self._kept]
             if not kept:
                 self._keeper = None
         for lease in kept:
             key, purpose, owner = lease.key, lease.purpose, lease.owner
             with suppress(Exception):  # the next time, perhaps
                 self._store.acquire(key, purpose, owner=owner, seconds=SECONDS)
-                if owner not in self._kept:  # given up meanwhile
+                if lease not in self._kept:  # given up meanwhile
                     self._store.release(key, purpose, owner=owner)
         return bool(kept)
 
@@ -238,6 +260,10 @@ class Leases:
         self._kept.clear()
         self._keeper = None
         self._token = secrets.token_hex(8)
+
+
+def _acquire(lease: Lease) -> _Acquire:
+    return _Acquire(key=lease.key, purpose=lease.purpose, owner=lease.owner, seconds=SECONDS)
 
 
 def summary_purpose(key: LogKey, links: Sequence[bytes]) -> str:
