@@ -39,7 +39,10 @@ def asgi_app(fake: FakeKimi) -> Application:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
-            request = _request(scope, await _body(receive))
+            body = await _body(receive)
+            if body is None:
+                return
+            request = _request(scope, body)
             response = await asyncio.to_thread(fake.handle, request)
             await pause_async(fake, response.delay)
             await _send(response, send)
@@ -55,11 +58,14 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive) -> bytes | None:
+    """Return the body of a request, or None where its sender went away amid it."""
     body = bytearray()
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return bytes(body)
