@@ -117,6 +117,6 @@ class SqliteStore(SearchVerbs):
         return f"SqliteStore({self.path!r})"
 
     def _scrubbed(self, forgotten: Forgotten) -> Forgotten:
-        if self._scrub and forgotten != Forgotten():
+        if self._scrub and (forgotten != Forgotten() or self._file.owed):
             self._file.scrub()
         return forgotten

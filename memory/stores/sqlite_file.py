@@ -55,6 +55,7 @@ class File:
         self._readers: list[sqlite3.Connection] = []
         self._all: list[sqlite3.Connection] = []
         self._read_only = False
+        self.owed = False
         weakref.finalize(self, _close, self._all)
         self._gate = Gate()
         _files.add(self)
@@ -82,19 +83,26 @@ class File:
             return () if self._writer is not None else self._begin()
 
     def scrub(self) -> None:
-        """Rewrite the file, so that nothing of what was removed is left in it or in its log."""
+        """Rewrite the file, so that nothing of what was removed is left in it or in its log.
+
+        What cannot be done now, for want of room or of a turn, is owed, and told as a warning.
+        """
         with self._gate.passed(), self._reported():
             writer = self._open()
             with self._writing:
-                writer.execute("INSERT INTO memory_terms (memory_terms) VALUES ('optimize')")
-                writer.execute("VACUUM")
-                end = time.monotonic() + self._timeout
-                while writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-                    if time.monotonic() > end:
-                        text = "%s-wal still holds what was forgotten, until its readers close it"
-                        logging.getLogger("memory").warning(text, self._path)
-                        return
-                    time.sleep(RETRY)
+                self.owed = not (_rewritten(writer) & self._emptied(writer))
+        if self.owed:
+            text = "what was forgotten may still be read in %s: the next forget() tries again"
+            logging.getLogger("memory").warning(text, self._path)
+
+    def _emptied(self, writer: sqlite3.Connection) -> bool:
+        """Have the write-ahead log written into the file and cut; return whether that was done."""
+        end = time.monotonic() + self._timeout
+        while writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() > end:
+                return False
+            time.sleep(RETRY)
+        return True
 
     def close(self) -> None:
         """Close all connections."""
@@ -243,6 +251,18 @@ _HINTS = {
     "SQLITE_BUSY": "; another program has kept it locked, nothing was written",
     "SQLITE_CANTOPEN": "; check that the directory exists and may be written to",
 }
+
+
+def _rewritten(writer: sqlite3.Connection) -> bool:
+    """Rewrite the file; return whether there was room and nobody in the way."""
+    try:
+        writer.execute("INSERT INTO memory_terms (memory_terms) VALUES ('optimize')")
+        writer.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        if not _name(error).startswith(("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_IOERR")):
+            raise
+        return False
+    return True
 
 
 def _transacted(writer: sqlite3.Connection, steps: Steps[T]) -> T:
