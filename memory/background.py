@@ -53,8 +53,14 @@ class Background:
             self._ended(done)
             raise
 
-    def task(self, work: Coroutine[Any, Any, object]) -> None:
+    def task(
+        self, work: Coroutine[Any, Any, object], *, lost: Callable[[], object] | None = None
+    ) -> None:
         """Run `work` as a task of the running event loop.
+
+        Args:
+            work: What to do.
+            lost: What to do, in a thread, where the task is cancelled, as at the end of its loop.
 
         Raises:
             RuntimeError: No event loop of asyncio is running.
@@ -67,7 +73,13 @@ class Background:
         done = self._begun()
         task = loop.create_task(work, name="kimi-memory")
         self._jobs[done] = _Task(task, work)  # the loop itself keeps a task only weakly
-        task.add_done_callback(lambda _task: self._ended(done))
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            if task.cancelled() and lost is not None:
+                self.thread(lost)
+            self._ended(done)
+
+        task.add_done_callback(ended)
 
     def pending(self, *, beside: asyncio.AbstractEventLoop | None = None) -> list[Future[None]]:
         """Return what is still under way: a future for each job.

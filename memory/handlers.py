@@ -72,7 +72,7 @@ class _Holding:
             if running_loop() is None:
                 self._outside.aside(give_up)
             elif leases.asynchronous:
-                self._outside.background.task(leases.agive_up(lease))
+                self._outside.background.task(leases.agive_up(lease), lost=give_up)
             else:
                 self._outside.background.thread(give_up)
 

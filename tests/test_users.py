@@ -194,6 +194,20 @@ def test_a_sealed_conversation_is_not_read_as_plain() -> None:
         MemoryManager(store=store, namespace="n", hooks=()).conversation("trip").history()
 
 
+def test_a_user_and_a_conversation_can_be_set_apart() -> None:
+    """Whoever sets the user in one place and the name in another one means both."""
+    manager = MemoryManager(hooks=())
+    both = [
+        manager.with_options(user="ann").with_options(conversation="notes"),
+        manager.with_options(conversation="notes").with_options(user="ann"),
+    ]
+    own = [each.placement(each.options)["log"].user for each in both]
+    with manager.override(user="ann"), manager.override(conversation="notes"):
+        here = manager.placement(manager.effective())["log"].user
+
+    assert ["ann"] * 3 == [*own, here]
+
+
 def _third(text: str) -> int:
     """Return a count of tokens that is wrong."""
     return len(text) // 3

@@ -14,7 +14,7 @@ from memory.errors import ConfigError
 from memory.events import Counted, CounterChosen, Event, Evicted, Hook, Skipped
 from memory.flow import Context, ListConversations, LogKey, Prompt, Search, log_key
 from memory.hooks import LogHook
-from memory.manager.scope import Address, CallOptions, checked, current, entered
+from memory.manager.scope import Address, CallOptions, address, checked, current, entered
 from memory.messages import WireMessage, wire
 from memory.meter import Meter, Tools
 from memory.outside import Outside
@@ -262,11 +262,13 @@ class Manager:
             ConfigError: There are two.
         """
         own, here = (o.get("conversation") for o in (self.options, current(self.outside)))
-        if own is not None and here is not None and own != here:
-            own, here = self.log_of(own).label, self.log_of(here).label
+        if own is None or here is None:
+            return
+        mine, entered_here = self.log_of(own).label, self.log_of(here).label
+        if mine != entered_here:
             msg = (
-                f"this client belongs to conversation {own!r}, and {here!r} is entered here: "
-                "enter conversations with a client that was made without one"
+                f"this client belongs to conversation {mine!r}, and {entered_here!r} is entered "
+                "here: enter conversations with a client that was made without one"
             )
             raise ConfigError(msg)
 
@@ -286,14 +288,15 @@ class Manager:
             scope = LogKey(namespace=self.namespace, user=user).scope
             place: dict[str, Any] = {"namespace": scope, "user": user}
         else:
-            key = self.log_of(where)
+            key = self.log_of(where, options.get("user"))
             place = {"namespace": key.scope, "user": key.user, "log": key}
             place["conversation"] = key.label
         return place | {key: options[key] for key in ("record", "pinned") if key in options}
 
-    def log_of(self, conversation: Address) -> LogKey:
-        """Return the log of a conversation."""
-        user, name = conversation
+    def log_of(self, conversation: Address | str, user: str | None = None) -> LogKey:
+        """Return the log of a conversation; `user` is the one in force, None for that of here."""
+        whose = self.effective().get("user") if user is None else user
+        user, name = address(conversation, whose)
         return LogKey(namespace=self.namespace, user=user, name=name)
 
     def once(self, reason: str) -> None:

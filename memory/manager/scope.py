@@ -83,17 +83,27 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
     if budget is not None and budget < 1:
         msg = f"budget={budget} must be a positive number of tokens"
         raise ConfigError(msg)
-    user = kept.pop("user", None)
-    if user is not None:
-        kept["user"] = check_user(user)
-    if kept.get("conversation") is not None:
-        kept["conversation"] = address(kept["conversation"], user)
+    _place(kept)
     if "pinned" in kept:
         if not isinstance(kept["pinned"], (list, tuple)):
             msg = f"pinned={kept['pinned']!r} must be a list of messages"
             raise ConfigError(msg)
         kept["pinned"] = frozenset(map(digest, wire(kept["pinned"])))
     return kept
+
+
+def _place(kept: dict[str, Any]) -> None:
+    """Check whose records are meant, and which conversation.
+
+    Without a user, whose conversation it is depends on the user in force where a call is made.
+    """
+    if kept.get("user", "") is None:
+        del kept["user"]
+    if "user" in kept:
+        check_user(kept["user"])
+    if kept.get("conversation") is not None:
+        where = address(kept["conversation"], kept.get("user"))
+        kept["conversation"] = where if "user" in kept else kept["conversation"]
 
 
 def address(name: object, user: object = None) -> Address:
