@@ -87,8 +87,7 @@ class Report:
         problems: The first few violations, in words.
         turns: Every request, in order.
         synthetic: The synthetic message it ended with, or None.
-        digest: BLAKE2b of the bodies of all chat requests, in order: 16 bytes, which are the same
-            where the same was sent.
+        digest: BLAKE2b of the bodies of all chat requests, in order; 16 bytes.
     """
 
     id: str
@@ -224,8 +223,7 @@ class Tap:
         """Return 16 bytes that stand for the chat requests, byte for byte and in order."""
         found = blake2b(digest_size=16)
         for body in self.chats:
-            text = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
-            found.update(len(text).to_bytes(8, "big") + text)
+            found.update(json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass"))
         return found.digest()
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -50,10 +49,10 @@ def list_conversations(
     page = entries[:limit]
     following = label(page[-1].user, page[-1].name) if len(entries) > limit else None
     rows = [_entry(entry) for entry in page]
-    out.console.print(_entries(page) if page else "[dim]no conversations[/]")
+    out.show(_entries(page) if page else "[dim]no conversations[/]")
     if following is not None:
         more = f"… and more: --after {shlex.quote(following)}"
-        out.console.print(Text(more, style="dim"), soft_wrap=True)
+        out.show(Text(more, style="dim"), soft_wrap=True)
     value = {"namespace": manager.namespace, "conversations": rows, "next": following}
     out.result(value)
 
@@ -102,11 +101,11 @@ def show_history(out: Output, conversation: Named, *, limit: int, before: int | 
     start = max(0, stop - limit)
     page = list(enumerate(messages[start:stop], start))
     if start:
-        out.console.print(f"[dim]… {start} earlier: --before {start}[/]")
+        out.show(f"[dim]… {start} earlier: --before {start}[/]")
     head = [] if start else [("", message) for message in known["head"]]
-    out.console.print(_messages([*head, *((str(place), message) for place, message in page)]))
+    out.show(_messages([*head, *((str(place), message) for place, message in page)]))
     if not known["complete"] and stop == len(messages):
-        out.console.print("[dim]the last reply broke off[/]")
+        out.show("[dim]the last reply broke off[/]")
     rows = [{"place": place, "message": message} for place, message in page]
     value = {"total": len(messages), "complete": known["complete"], "head": known["head"]}
     out.result({**conversation.row, **value, "messages": rows})
@@ -136,10 +135,10 @@ def show_view(out: Output, manager: MemoryManager, conversation: Named, *, model
     sent = table("role", "tokens", "text", right=("tokens",))
     for message, tokens in zip(messages, counts, strict=True):
         sent.add_row(_role(message), f"{tokens:,}", _said(message))
-    out.console.print(sent)
+    out.show(sent)
     known = "counted" if counts.exact else "estimated"
     total = f"{len(messages)} messages, {counts.total:,} tokens, {known} for {plain(model)}"
-    out.console.print(Text(total, style="dim"))
+    out.show(Text(total, style="dim"))
     rows = [
         {"tokens": tokens, "message": message}
         for message, tokens in zip(messages, counts, strict=True)
@@ -160,9 +159,9 @@ def show_compactions(out: Output, conversation: Named, *, text: bool) -> None:
         StoreError: The store cannot be read.
     """
     made = conversation.talk.compactions()
-    out.console.print(_compactions(made) if made else "[dim]no compactions[/]")
+    out.show(_compactions(made) if made else "[dim]no compactions[/]")
     if text and made:
-        _summaries(out.console, made[-1])
+        _summaries(out, made[-1])
     rows = [compaction_row(record, text=text) for record in made]
     out.result({**conversation.row, "compactions": rows})
 
@@ -212,7 +211,7 @@ def _segment(segment: Segment, *, text: bool) -> dict[str, Any]:
     return row | ({"text": segment.text} if text else {})
 
 
-def _summaries(console: Console, record: Compaction) -> None:
+def _summaries(out: Output, record: Compaction) -> None:
     """Print the segments of the latest compaction; those before it are among them, or folded."""
     for segment in record.segments:
         title = f"{segment.first - 1}–{segment.last - 1} · {plain(segment.author)}"
@@ -221,9 +220,9 @@ def _summaries(console: Console, record: Compaction) -> None:
             title=Text(f"{title} · {segment.tokens:,} tokens"),
             title_align="left",
             border_style="dim",
-            width=min(WIDTH, console.width),
+            width=min(WIDTH, out.console.width),
         )
-        console.print(panel)
+        out.show(panel)
 
 
 def table(*names: str, right: Sequence[str] = (), max_width: int | None = None) -> Table:

@@ -31,12 +31,12 @@ def undo_latest(out: Output, conversation: Named) -> None:
     undone = conversation.talk.undo()
     if undone is None:
         raise NothingError(f"{plain(conversation.label)} has no compaction in use")
-    out.console.print(
+    out.show(
         f"not used any more: the compaction of messages 0–{undone.covered - 1} "
         f"({undone.tokens_before:,} → {undone.tokens_after:,} tokens)"
     )
     left = len(conversation.talk.compactions())
-    out.console.print(f"[dim]{left} left in use[/]")
+    out.show(f"[dim]{left} left in use[/]")
     out.result({**conversation.row, "undone": compaction_row(undone), "left": left})
 
 
@@ -101,6 +101,6 @@ def _proof(out: Output, forgotten: Forgotten, whose: Mapping[str, str | None]) -
     counts.add_column(justify="right")
     for name, count in asdict(forgotten).items():
         counts.add_row(name, f"{count:,}")
-    out.console.print("removed")
-    out.console.print(counts)
+    out.show("removed")
+    out.show(counts)
     out.result({**whose, "forgotten": asdict(forgotten)})

@@ -125,9 +125,9 @@ def run_upgrade(out: Output, url: str, *, dry_run: bool) -> None:
         raise SchemaError(msg, found=found.schema or 0, wanted=found.latest or 0)
     applied = () if dry_run or not found.pending else _upgraded(unsealed(url))
     if found.state != "behind":
-        out.console.print(f"nothing to do: {_HINTS.get(found.state, 'it is up to date')}")
+        out.show(f"nothing to do: {_HINTS.get(found.state, 'it is up to date')}")
     for name in found.pending if dry_run else applied:
-        out.console.print(f"{'would apply' if dry_run else 'applied'} {name}")
+        out.show(f"{'would apply' if dry_run else 'applied'} {name}")
     now = found if dry_run else Status.of(url)
     out.result({**now.row(), "applied": list(applied), "dry_run": dry_run})
 
@@ -196,7 +196,7 @@ def _print(out: Output, found: Status) -> None:
     table.add_row("state", f"[{_COLOURS[found.state]}]{found.state}[/]")
     for name in found.pending:
         table.add_row("pending", name)
-    out.console.print(table)
+    out.show(table)
     hint = _HINTS.get(found.state)
     if hint is not None:
-        out.console.print(f"[dim]{hint}[/]")
+        out.show(f"[dim]{hint}[/]")

@@ -26,6 +26,7 @@ from memory.cli.replaying import (
 )
 from memory.replay import join, steps
 from memory.stores import Store
+from memory.stores.contract import Checking
 from memory.stores.opening import open_store
 
 __all__ = ("Prices", "chosen", "demonstrate", "kept_in")
@@ -61,9 +62,12 @@ def kept_in(url: str | None) -> Generator[Store | None, None, None]:
 
     Raises:
         ConfigError: The URL names no store.
+        StoreError: It cannot be used; better known before a conversation is replayed.
     """
     store: Any = None if url is None else open_store(url)
     try:
+        if isinstance(store, Checking):
+            store.health()
         yield store
     finally:
         close = getattr(store, "close", None)

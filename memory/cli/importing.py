@@ -110,7 +110,7 @@ class Import:
         for outcome in outcomes:
             names = (Text(plain(outcome.name)), Text(plain(outcome.user)))
             rows.add_row(*names, f"{outcome.messages:,}", _MEANINGS.get(outcome.fate, outcome.fate))
-        self._out.console.print(rows)
+        self._out.show(rows)
         conversations = [asdict(outcome) for outcome in outcomes]
         self._out.result({"dry_run": self._dry_run, "conversations": conversations})
 

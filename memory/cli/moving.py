@@ -139,7 +139,7 @@ class Export:
             self._out.result(result | {"exported": self._exported})
             return
         figures = f"{self._conversations:,} conversations with {self._messages:,} messages"
-        self._out.console.print(escape(f"{figures} → {plain(str(self._output))}"), soft_wrap=True)
+        self._out.show(escape(f"{figures} → {plain(str(self._output))}"), soft_wrap=True)
         self._out.result(result | {"output": str(self._output)})
 
 

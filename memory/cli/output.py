@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 
 from memory.errors import KimiMemoryError
@@ -73,6 +73,11 @@ class Output:
         known = sys.stdout.isatty() or "COLUMNS" in os.environ
         console = Console(highlight=False, quiet=self.as_json, width=None if known else WIDTH)
         object.__setattr__(self, "console", console)
+
+    def show(self, what: RenderableType, *, soft_wrap: bool = False) -> None:
+        """Print something for people, where they asked."""
+        if not self.as_json:  # a silent console lays a table out all the same
+            self.console.print(what, soft_wrap=soft_wrap)
 
     def result(self, value: Mapping[str, Any]) -> None:
         """Print the JSON object, where one was asked for."""

@@ -79,7 +79,7 @@ def look_for(
             text,
         )
         rows.add_row(f"{hit.score:.2f}", *cells)
-    out.console.print(rows)
+    out.show(rows)
     out.result({"query": query, "match": match, "hits": [_row(*each) for each in shown]})
 
 

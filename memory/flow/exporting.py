@@ -67,18 +67,21 @@ def _records(given: object) -> tuple[Turn, *tuple[Record, ...]]:
         raise HistoryError(msg, index=0)
     said = [*map(clone, wire(_listed(body, "messages")))]
     head = [*map(clone, wire(_listed(body, "head")))]
+    if head_length(head) != len(head):
+        msg = "the head of an export holds system and developer messages only"
+        raise HistoryError(msg, index=0)
     start = 0 if head else head_length(said)
     first = Turn(
         start=0,
         messages=tuple(said[start:]),
         head=tuple(head or said[:start]) or None,
-        complete=bool(body.get("complete", True)),
-        replied=bool(body.get("replied", False)),
+        complete=bool(body.get("complete", True)) or not said[start:],
+        replied=bool(body.get("replied", False)) and bool(said[start:]),
     )
     links = Thread.of(first.messages, start=0).links
     try:
         found = [_read(each, links) for each in _listed(body, "compactions")]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         msg = f"a compaction of the export cannot be read ({type(error).__name__}): leave it out"
         raise HistoryError(msg, index=0) from error
     return (first, *found)
@@ -108,22 +111,49 @@ def _compaction(record: Compaction) -> dict[str, Any]:
 
 
 def _read(body: Mapping[str, Any], links: Sequence[bytes]) -> Compaction:
-    """Return a compaction whose hashes are those of the messages it came with."""
-    covered, synthetic = int(body["covered"]), body.get("synthetic")
-    adopted = max(covered, min(int(body["adopted"]), len(links) - 1))
+    """Return a compaction whose hashes are those of the messages it came with.
+
+    Raises:
+        ValueError: It could not be one of these messages; or `KeyError`, `TypeError` and so on.
+    """
+    covered, adopted, synthetic = body["covered"], body["adopted"], body.get("synthetic")
+    adopted = max(covered, min(adopted, len(links) - 1))
+    kept, cost = body.get("kept", []), body.get("cost")
+    short = tuple(Shortened(**each) for each in body.get("shortened", ()))
+    segments = tuple(Segment(**each) for each in body.get("segments", ()))
+    _whole(covered, adopted, *kept, body.get("tokens_before", 0), body.get("tokens_after", 0))
+    _whole(*(number for each in short for number in (each.index, each.head, each.tail)))
+    _whole(*(number for s in segments for number in (s.first, s.last, s.tokens, s.level)))
+    _texts(*body.get("standing", []), *(text for s in segments for text in (s.text, s.author)))
+    inside = all(place < covered for place in kept) and all(s.index < len(links) for s in short)
+    if not inside or not isinstance(cost, int | float | None):
+        msg = "it is of other messages"
+        raise ValueError(msg)
     note: WireMessage | None = None if synthetic is None else clone(wire([synthetic])[0])
     return Compaction(
         covered=covered,
         coverage=links[covered],
         adopted=adopted,
         adoption=links[adopted],
-        kept=tuple(map(int, body.get("kept", ()))),
-        segments=tuple(Segment(**each) for each in body.get("segments", ())),
-        standing=tuple(map(str, body.get("standing", ()))),
-        shortened=tuple(Shortened(**each) for each in body.get("shortened", ())),
+        kept=tuple(kept),
+        segments=segments,
+        standing=tuple(body.get("standing", ())),
+        shortened=short,
         synthetic=note,
         mark=None if note is None else digest(note),
-        cost=body.get("cost"),
-        tokens_before=int(body.get("tokens_before", 0)),
-        tokens_after=int(body.get("tokens_after", 0)),
+        cost=cost,
+        tokens_before=body.get("tokens_before", 0),
+        tokens_after=body.get("tokens_after", 0),
     )
+
+
+def _whole(*values: object) -> None:
+    if not all(isinstance(value, int) and value >= 0 for value in values):
+        msg = "a number is not a whole one, or negative"
+        raise ValueError(msg)
+
+
+def _texts(*values: object) -> None:
+    if not all(isinstance(value, str) for value in values):
+        msg = "a text is none"
+        raise ValueError(msg)

@@ -29,6 +29,10 @@ def _dialect(schema: str | None) -> Dialect:
         members="SELECT json_array_elements_text(?::json)",
         matches="d.terms @@ ?::tsquery",
         shared="FOR KEY SHARE OF c",
+        # A server may come back from a crash, or as a replica, without the latest commits.
+        preceded=(
+            "EXISTS (SELECT 1 FROM memory_records l WHERE l.conversation_id = c.id AND l.seq = ?)"
+        ),
         mark="%s",
         tables="" if schema is None else f'"{schema}".',
     )

@@ -38,6 +38,8 @@ LOCK = 0x6B696D69
 """Which advisory lock those take who change the schema; it ends with their transaction."""
 _abandoned: list[object] = []
 """Pools from before a fork: closing their connections here would close those of the parent."""
+_COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
+"""Each statement sees what others have written by then: who waited for a lock depends on it."""
 _VERSION = "SELECT max(version) FROM memory_schema"
 
 
@@ -157,7 +159,7 @@ class Pools:
             raise StoreError(msg)
         with self._lock:
             if self._sync is None:
-                self._sync = self._pooling.ConnectionPool(**self._options())
+                self._sync = self._pooling.ConnectionPool(**self._options(), configure=_configure)
                 self._sync.open()
             return self._sync
 
@@ -168,7 +170,9 @@ class Pools:
         return await self._async.get()
 
     async def _opened(self) -> AsyncConnectionPool[Any]:
-        pool: AsyncConnectionPool[Any] = self._pooling.AsyncConnectionPool(**self._options())
+        pool: AsyncConnectionPool[Any] = self._pooling.AsyncConnectionPool(
+            **self._options(), configure=_aconfigure
+        )
         await pool.open()
         return pool
 
@@ -189,6 +193,8 @@ class Pools:
         if not transaction.write:
             return self._pumped(connection, transaction.steps())
         with connection.transaction():
+            if self._given is not None:
+                connection.execute(_COMMITTED)
             return self._pumped(connection, transaction.steps())
 
     async def _acarried_out(
@@ -197,6 +203,8 @@ class Pools:
         if not transaction.write:
             return await self._apumped(connection, transaction.steps())
         async with connection.transaction():
+            if self._given is not None:
+                await connection.execute(_COMMITTED)
             return await self._apumped(connection, transaction.steps())
 
     def _pumped(self, connection: Connection[Any], steps: Steps[T]) -> T:
@@ -231,6 +239,8 @@ class Pools:
                 found = cursor.execute(self.dialect.qualified(_VERSION)).fetchone()
             except self._psycopg.errors.UndefinedTable:
                 found = None
+            if not connection.autocommit:
+                connection.rollback()
             self._known(found)
 
     async def _acheck(self, connection: AsyncConnection[Any]) -> None:
@@ -241,6 +251,8 @@ class Pools:
                 found = await cursor.fetchone()
             except self._psycopg.errors.UndefinedTable:
                 found = None
+            if not connection.autocommit:
+                await connection.rollback()
             self._known(found)
 
     def _known(self, found: Row | None) -> None:
@@ -312,6 +324,18 @@ def _modules() -> tuple[Any, Any]:
     # What goes wrong with a connection is raised, and need not be on standard error as well.
     logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
     return psycopg, psycopg_pool
+
+
+def _configure(connection: Connection[Any]) -> None:
+    from psycopg import IsolationLevel  # noqa: PLC0415  # an extra, imported by now
+
+    connection.isolation_level = IsolationLevel.READ_COMMITTED
+
+
+async def _aconfigure(connection: AsyncConnection[Any]) -> None:
+    from psycopg import IsolationLevel  # noqa: PLC0415  # as above
+
+    await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
 
 
 async def _closed(pool: AsyncConnectionPool[Any]) -> None:

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ("Programs", "query")
 
+# The record that is held last is asked for again, without its body: it may be there no more.
 _LOAD = """
-SELECT c.id, r.seq, r.kind, r.body
+SELECT c.id, r.seq, r.kind, CASE WHEN r.seq > ? THEN r.body END
 FROM memory_conversations c
-LEFT JOIN memory_records r ON r.conversation_id = c.id AND r.seq > ?
+LEFT JOIN memory_records r ON r.conversation_id = c.id AND r.seq >= ?
 WHERE c.key = ?
 ORDER BY r.seq
 """
@@ -42,7 +43,7 @@ ON CONFLICT (key) DO NOTHING
 _NEXT = """
 INSERT INTO memory_records
   (conversation_id, seq, kind, messages, total, append, created_at, body)
-SELECT c.id, ?, ?, ?, ?, ?, {now}, ? FROM memory_conversations c WHERE c.id = ?
+SELECT c.id, ?, ?, ?, ?, ?, {now}, ? FROM memory_conversations c WHERE c.id = ? AND {preceded}
 {shared}
 ON CONFLICT (conversation_id, seq) DO NOTHING
 """
@@ -129,10 +130,11 @@ class Programs:
         """Return a log: what is held of it, and what was appended since."""
         held = self.cache.get(key)
         digest, start = key_digest(key), held.log.version if held else 0
-        rows = yield from query(_LOAD, (start, digest)).perform()
-        if held and rows and str(rows[0][0]) != held.incarnation:
-            held = None  # forgotten, and begun again
-            rows = yield from query(_LOAD, (0, digest)).perform()
+        rows = yield from query(_LOAD, (start, start, digest)).perform()
+        if held and rows and (str(rows[0][0]), rows[0][1]) != (held.incarnation, start):
+            held = None  # forgotten and begun again, or restored from a backup
+            self.cache.drop(key)
+            rows = yield from query(_LOAD, (0, 0, digest)).perform()
         if not rows:
             self.cache.drop(key)
             return Log()
@@ -140,7 +142,8 @@ class Programs:
 
     def _read(self, key: LogKey, held: Held | None, rows: list[Row]) -> Log:
         number, log = rows[0][0], held.log if held else Log()
-        if rows[0][1] is None:
+        rows = rows[1:] if held else rows
+        if not rows or rows[0][1] is None:
             return log
         new, weight = [], held.weight if held else 0
         for seq, (_, place, kind, body) in enumerate(rows, log.version + 1):
@@ -159,18 +162,26 @@ class Programs:
         encoded = [encode(record) for record in records]
         mine = secrets.token_hex(4)  # so that an append whose reply got lost is known again
 
-        def steps() -> Steps[int]:
+        def steps() -> Steps[int | None]:
             number = yield from self._first(key, records[0], encoded[0], expected, mine)
             if number is None:  # this very append was done before, and its reply got lost
-                return expected + len(records)
+                return None
             if len(records) > 1:
                 yield from _others(number, records, encoded, expected, mine)
             if not key.name:
                 yield from _hashed(key, number, records, expected)
-            self._seen.put(key, (number, expected + len(records)))
-            return expected + len(records)
+            return number
 
-        return (yield from Transaction(steps=steps, write=True).perform())
+        try:
+            number = yield from Transaction(steps=steps, write=True).perform()
+        except ConflictError as conflict:
+            if conflict.actual < expected:  # what was read is there no more
+                self.cache.drop(key)
+            raise
+        version = expected + len(records)
+        if number is not None:
+            self._seen.put(key, (number, version))
+        return version
 
     def _first(
         self,
@@ -189,7 +200,7 @@ class Programs:
         count, total = messages_in(record), messages_after(record, -1)
         number, version = self._seen.get(key) or (0, 0)
         if 0 < expected <= version and total >= 0:
-            values = (expected + 1, kind, count, total, mine, body, number)
+            values = (expected + 1, kind, count, total, mine, body, number, expected)
             ((done,),) = yield Statement(_NEXT, values)
             if done:
                 return number

@@ -214,17 +214,10 @@ class RedisPrograms:
         self, namespace: str, after: tuple[str, str] | None, limit: int
     ) -> Flow[list[tuple[str, str]]]:
         """Return users and names of conversations, of some users at least; none at the end."""
+        key = users_key(self.prefix, namespace)
         place = b"-" if after is None else b"[" + raw(after[0])
         while True:
-            words = (
-                "ZRANGEBYLEX",
-                users_key(self.prefix, namespace),
-                place,
-                "+",
-                "LIMIT",
-                0,
-                USERS,
-            )
+            words = ("ZRANGEBYLEX", key, place, "+", "LIMIT", 0, USERS)
             users = yield from Command(words).perform()
             if not users:
                 return []
@@ -251,9 +244,8 @@ class RedisPrograms:
         """Return conversations as they are listed, without those that are gone."""
         metas = [log_keys(self.prefix, key).meta for key in keys]
         fields = ("records", "length", "updated")
-        replies = yield from Batch(
-            tuple(Command(("HMGET", meta, *fields)) for meta in metas)
-        ).perform()
+        commands = tuple(Command(("HMGET", meta, *fields)) for meta in metas)
+        replies = yield from Batch(commands).perform()
         return [
             Entry(
                 user=key.user,

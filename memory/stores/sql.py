@@ -70,6 +70,8 @@ class Dialect:
         members: A query for the texts of a JSON list, its parameter.
         matches: A condition for documents that match a query, its parameter.
         shared: What keeps the row of a conversation from being removed until the transaction ends.
+        preceded: A condition for the record before a new one to be there still, its place the
+            parameter.
         mark: The mark of a parameter.
         tables: What stands before the names of tables: a schema and a dot, or nothing.
     """
@@ -79,6 +81,7 @@ class Dialect:
     members: str
     matches: str
     shared: str = ""
+    preceded: str = "? > 0"
     mark: str = "?"
     tables: str = ""
     _known: dict[str, str] = field(default_factory=dict)
@@ -89,6 +92,7 @@ class Dialect:
         if known is None:
             filled = text.replace("{now}", self.now).replace("{members}", self.members)
             filled = filled.replace("{matches}", self.matches).replace("{shared}", self.shared)
+            filled = filled.replace("{preceded}", self.preceded)
             known = self._known[text] = _MARK.sub(self.mark, self.qualified(filled))
         return known
 

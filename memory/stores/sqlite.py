@@ -77,7 +77,7 @@ class SqliteStore(SearchVerbs):
         if synchronous not in ("normal", "full"):
             msg = f'synchronous={synchronous!r}: use "normal" or "full"'
             raise ConfigError(msg)
-        self.path = os.fspath(path)
+        self.path = os.fspath(path) if path == MEMORY else str(Path(path).absolute())
         self.durable = self.path != MEMORY
         self._scrub = scrub and self.durable
         self._file = File(self.path, timeout=timeout, synchronous=synchronous)

@@ -203,8 +203,14 @@ class File:
         )
         self._all.append(connection)
         connection.create_function("kimi_now", 0, time.time)  # a sixth of what julianday() takes
-        for pragma in (f"synchronous={self._synchronous}", "secure_delete=1", "temp_store=MEMORY"):
-            connection.execute(f"PRAGMA {pragma}").close()
+        pragmas = (f"synchronous={self._synchronous}", "secure_delete=1", "temp_store=MEMORY")
+        try:
+            for pragma in pragmas:
+                connection.execute(f"PRAGMA {pragma}").close()
+        except BaseException:
+            self._all.remove(connection)
+            connection.close()
+            raise
         return connection
 
     def _enter_wal(self, writer: sqlite3.Connection) -> None:

@@ -27,7 +27,7 @@ Without it, a report that is a table when it is printed::
 `factory` returns a handle on one and the same store each time, so that the suite sees what a
 second process would see. For a store that lives in one object it returns that object. Whatever a
 check writes is in a namespace of its own and is forgotten in the end; bounded stores need room for
-some 500 logs and 10,000 messages.
+200 logs and 3,000 messages.
 """
 
 from __future__ import annotations
