@@ -31,6 +31,8 @@ __all__ = ("DIALECT", "MEMORY", "File")
 MEMORY = ":memory:"
 RETRY = 0.02
 """Seconds between attempts at what SQLite does not wait for by itself."""
+_abandoned: list[object] = []
+"""Connections that were in use at a fork: closing them in the child would spoil the parent's."""
 _files: weakref.WeakSet[File] = weakref.WeakSet()
 """All files, for the moment of a fork."""
 
@@ -123,6 +125,11 @@ class File:
         if child:
             self._gate = Gate()
             self._opening, self._writing = threading.Lock(), threading.Lock()
+            if self._path != MEMORY:  # what somebody was inside of belongs to the parent
+                _abandoned.append([*self._all])
+                self._writer = None
+                self._readers.clear()
+                self._all.clear()
         else:
             self._gate.open()
 
