@@ -84,6 +84,8 @@ class Lease:
     key: LogKey
     purpose: str
     owner: str
+    loop: asyncio.AbstractEventLoop | None = None
+    """Where it was taken, for stores that only tasks can ask."""
 
 
 class Leases:
@@ -122,7 +124,7 @@ class Leases:
         """
         # An owner of its own, so that giving it up late cannot take it from the next one here.
         owner = f"{self.owner}:{next(self._numbers)}"
-        lease = Lease(key=key, purpose=purpose, owner=owner)
+        lease = Lease(key=key, purpose=purpose, owner=owner, loop=running_loop())
         place = replace(lease, purpose=f"{purpose}:next")
         try:
             taken = yield from self._take(lease, place, patience)
@@ -181,8 +183,7 @@ class Leases:
     def give_up(self, lease: Lease) -> None:
         """Give up a lease; the store may be asked for a moment."""
         self._kept.discard(lease)
-        with suppress(Exception):  # it runs out by itself
-            self._store.release(lease.key, lease.purpose, owner=lease.owner)
+        self._ask(lease, "release")
 
     async def agive_up(self, lease: Lease) -> None:
         """Give up a lease, as `give_up`."""
@@ -247,12 +248,22 @@ class Leases:
             if not kept:
                 self._keeper = None
         for lease in kept:
-            key, purpose, owner = lease.key, lease.purpose, lease.owner
-            with suppress(Exception):  # the next time, perhaps
-                self._store.acquire(key, purpose, owner=owner, seconds=SECONDS)
-                if lease not in self._kept:  # given up meanwhile
-                    self._store.release(key, purpose, owner=owner)
+            self._ask(lease, "acquire", seconds=SECONDS)
+            if lease not in self._kept:  # given up meanwhile
+                self._ask(lease, "release")
         return bool(kept)
+
+    def _ask(self, lease: Lease, verb: str, **more: float) -> None:
+        """Ask the store, or its twin in the loop of a lease; a lease that fails runs out."""
+        arguments = (lease.key, lease.purpose)
+        try:
+            getattr(self._store, verb)(*arguments, owner=lease.owner, **more)
+        except Exception:  # noqa: BLE001  # see the docstring of the module
+            if lease.loop is None or not self.asynchronous or lease.loop.is_closed():
+                return
+            asked = getattr(self._store.asynchronous, verb)
+            work = asked(*arguments, owner=lease.owner, **more)
+            asyncio.run_coroutine_threadsafe(work, lease.loop)
 
     def reset(self) -> None:
         """Begin anew in a process that was forked: the leases are those of the parent."""
