@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from workbench import SPACE, WordCounter
 
 from memory.flights import Flight, Flights
-from memory.handlers import Outside
+from memory.outside import Outside
 from memory.stores import VolatileStore
 
 LINKS = tuple(bytes([number]) for number in range(9))

@@ -29,8 +29,12 @@ __all__ = (
     "a_prefix",
     "cleared",
     "client",
+    "cluster_begun",
     "compaction",
+    "connections",
     "key",
+    "kill_connections",
+    "named",
     "open_key",
     "own_server",
     "turn",
@@ -77,6 +81,24 @@ def written(prefix: str) -> list[bytes]:
         return sorted(server.scan_iter(f"{prefix}*", count=1_000))
 
 
+def named(store: RedisStore) -> RedisStore:
+    """Return a store with the same keys, whose connections go by their prefix."""
+    return RedisStore(f"{redis_url()}?client_name={store.prefix}", prefix=store.prefix)
+
+
+def connections(store: RedisStore) -> list[str]:
+    """Return the ids of the connections of `named` stores."""
+    with client() as server:
+        return [each["id"] for each in server.client_list() if each["name"] == store.prefix]
+
+
+def kill_connections(store: RedisStore) -> None:
+    """End the connections of `named` stores, from the side of the server."""
+    with client() as server:
+        for each in connections(store):
+            server.client_kill_filter(_id=each)
+
+
 @contextmanager
 def cleared(url: str | None = None) -> Iterator[RedisStore]:
     """Return a store with a prefix of its own, of which nothing is left in the end."""
@@ -90,7 +112,7 @@ def cleared(url: str | None = None) -> Iterator[RedisStore]:
 
 
 @contextmanager
-def own_server(folder: Path, *options: str) -> Iterator[str]:
+def own_server(folder: Path, *options: str, port: int = 0) -> Iterator[str]:
     """Run a server of one's own and return its URL; skip the test where there is none to run."""
     program = shutil.which("redis-server")
     if program is None:
@@ -98,16 +120,24 @@ def own_server(folder: Path, *options: str) -> Iterator[str]:
         if os.environ.get("CI", "").lower() in {"1", "true"}:
             pytest.fail(reason)
         pytest.skip(reason)
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port = str(probe.getsockname()[1])
-    fixed = ("--port", port, "--save", "", "--appendonly", "no", "--dir", str(folder))
+    with closing(socket.create_server(("127.0.0.1", port))) as probe:
+        port = probe.getsockname()[1]
+    fixed = ("--port", str(port), "--save", "", "--appendonly", "no", "--dir", str(folder))
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen((program, *fixed, *options), **quiet) as process:  # type: ignore[call-overload]
         try:
-            _await(int(port))
+            _await(port)
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             process.kill()
+
+
+def cluster_begun(url: str) -> None:
+    """Give a server all slots of a cluster of its own, and wait until it serves them."""
+    with client(url) as server:
+        server.cluster("addslots", *range(16_384))
+        while server.cluster("info")["cluster_state"] != "ok":
+            time.sleep(0.1)
 
 
 def _await(port: int) -> None:

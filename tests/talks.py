@@ -78,7 +78,7 @@ class Talk:
 
     def add(self, *messages: Any) -> int:
         """Add messages without a reply."""
-        return self.run(add(self.key, list(messages), conversation=self.name))
+        return self.run(add(self.key, list(messages)))
 
 
 def is_paired(messages: Any) -> bool:

@@ -24,6 +24,7 @@ from kimi_clients import (
 )
 
 from memory.events import Compacted, Failed, FellBack, Rejected
+from memory.manager.scope import address
 from memory.testing import Fault
 
 
@@ -394,5 +395,5 @@ class TestConversations:
         desk.rest()
 
         assert [] == conversation.history()
-        key = desk.manager.log_of("warehouse")
+        key = desk.manager.log_of(address("warehouse"))
         assert () == desk.manager.store.load(key).records

@@ -13,8 +13,9 @@ from workbench import SPACE, WordCounter
 from memory import AsyncMemoryManager, MemoryManager
 from memory.background import Background
 from memory.drive import run
-from memory.flow import Claim, Flow, Known, Release, Spawn
-from memory.handlers import AsyncHandler, Handler, Outside
+from memory.flow import Claim, Flow, Known, LogKey, Release, Spawn
+from memory.handlers import AsyncHandler, Handler
+from memory.outside import Outside
 from memory.stores import VolatileStore
 
 LINKS = (b"a", b"b", b"c")
@@ -83,7 +84,7 @@ def test_a_spawned_flow_has_claims_of_its_own() -> None:
     out, gate, claimed = outside(), threading.Event(), threading.Event()
 
     def beside() -> Flow[None]:
-        yield from Claim(namespace=SPACE, links=LINKS, patience=0.0).perform()
+        yield from Claim(key=LogKey(namespace=SPACE), links=LINKS, patience=0.0).perform()
         claimed.set()
         gate.wait(timeout=10)
 
@@ -107,7 +108,7 @@ def test_a_spawned_task_has_claims_of_its_own() -> None:
         yield from Release().perform()
 
     def flow() -> Flow[bool]:
-        mine = yield from Claim(namespace=SPACE, links=LINKS, patience=0.0).perform()
+        mine = yield from Claim(key=LogKey(namespace=SPACE), links=LINKS, patience=0.0).perform()
         yield from Spawn(flow=beside()).perform()
         return mine
 

@@ -26,7 +26,8 @@ from workbench import (
 from memory.errors import StoreError
 from memory.flow import Claim, Effect, Enter, Flow, Known, Release
 from memory.flow.fit import fit_or_pass
-from memory.handlers import AsyncHandler, Handler, Outside
+from memory.handlers import AsyncHandler, Handler
+from memory.outside import Outside
 from memory.records import LogKey
 from memory.stores import VolatileStore
 

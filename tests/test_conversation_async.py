@@ -371,7 +371,7 @@ class TestMethods:
         other = await conversation.fork(1)
         assert 2 == await other.add([assistant("Noted.")])
         assert "other" == (await conversation.fork(name="other")).name
-        assert 0 < await conversation.forget()
+        assert 0 < (await conversation.forget()).records
         assert (0, 2) == (len(await conversation.history()), len(await other.history()))
 
 

@@ -124,7 +124,7 @@ def test_an_error_leaves_the_context() -> None:
     assert [] == manager.conversation(NAME).history()
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a//b", "a\nb", 7, b"name"])
+@pytest.mark.parametrize("name", ["", "  ", "a//b", "/a", "a/", "a\nb", 7, b"name"])
 def test_a_name_has_to_be_one(name: Any) -> None:
     """What cannot be a name is an error at once, wherever it is given."""
     manager = MemoryManager(hooks=())

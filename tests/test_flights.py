@@ -12,7 +12,7 @@ from claimants import LINKS, begun, is_free, outside
 from workbench import SPACE
 
 from memory.flights import Flight, Flights, Hold
-from memory.handlers import Outside
+from memory.outside import Outside
 
 
 def test_one_at_a_time() -> None:

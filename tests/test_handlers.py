@@ -15,7 +15,8 @@ from workbench import SPACE, WordCounter, user
 from memory.errors import ConflictError, SummaryError
 from memory.events import Event
 from memory.flow import Append, Effect, Emit, Extract, Find, Known, Load, Log, LogKey, Summarize
-from memory.handlers import AsyncHandler, Handler, Outside
+from memory.handlers import AsyncHandler, Handler
+from memory.outside import Outside
 from memory.records import Compaction, Segment
 from memory.stores import VolatileStore
 from memory.summary import Draft, SummaryRequest

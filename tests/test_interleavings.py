@@ -37,7 +37,8 @@ from memory.flow.ahead import summarize_ahead
 from memory.flow.conversation import add
 from memory.flow.past import Past
 from memory.handlers import WHOLE as TURNS
-from memory.handlers import Handler, Outside
+from memory.handlers import Handler
+from memory.outside import Outside
 from memory.records import Compaction, Record
 from memory.replies import Reply
 
@@ -50,7 +51,7 @@ EARLY = chat(18, head=10, size=20)
 REPLY = assistant(words(20, "reply"))
 NEXT = [*EARLY, REPLY, user(words(32, "next"))]
 """Over the limit: the next turn of the same conversation."""
-NAMED = LogKey(namespace=f"{SPACE}//trip", root="")
+NAMED = LogKey(namespace=SPACE, name="trip")
 
 
 class Place:
@@ -148,7 +149,7 @@ class Actor:
 
     def _take(self, effect: Claim | Enter) -> bool:
         links = effect.links if isinstance(effect, Claim) else TURNS
-        return self._holds[type(effect)].take(effect.namespace, links, patience=0.0)
+        return self._holds[type(effect)].take(effect.key.scope, links, patience=0.0)
 
     def _let_go(self) -> None:
         for hold in self._holds.values():
@@ -271,7 +272,7 @@ def ahead(place: Place) -> Flow[None]:
 
 def turn(place: Place, text: str) -> Flow[Any]:
     """Return the flow of one turn of a conversation with a name."""
-    said = prompt([user(text)], log=NAMED, conversation="trip", namespace=NAMED.namespace)
+    said = prompt([user(text)], log=NAMED, conversation="trip", namespace=NAMED.scope)
     return send(said, place.context)
 
 
@@ -340,7 +341,7 @@ def test_two_in_the_background_pay_once() -> None:
 
 def of_a_conversation(place: Place) -> list[Actor]:
     """Two turns of a conversation that has passed the mark, and is under the limit."""
-    place.handler().run(add(NAMED, EARLY[:-1], conversation="trip"))
+    place.handler().run(add(NAMED, EARLY[:-1]))
     return troupe(place, turn(place, "this"), turn(place, "that"))
 
 
@@ -358,7 +359,7 @@ def test_turns_of_a_conversation_are_all_recorded(*, impatient: bool) -> None:
 
 def summarised_meanwhile(place: Place) -> list[Actor]:
     """The next turn of a conversation, while its summary is written in the background."""
-    place.handler().run(add(NAMED, EARLY[:-1], conversation="trip"))
+    place.handler().run(add(NAMED, EARLY[:-1]))
     (first,) = team = troupe(place, turn(place, "this"))
     while not first.is_done:
         first.go_on()

@@ -307,8 +307,8 @@ def test_errors_of_a_store_are_raised() -> None:
     """Who calls `fit` learns that the store is broken; a wrapped client goes on without."""
 
     class Broken(VolatileStore):
-        def known(self, namespace: str) -> int | None:
-            raise StoreError(namespace)
+        def known(self, namespace: str, *, user: str = "") -> int | None:
+            raise StoreError(namespace, user)
 
     with pytest.raises(StoreError):
         manager(store=Broken()).fit(LONG)

@@ -244,7 +244,7 @@ class TestConversation:
 
     def test_a_turn_is_put_on_record_once(self) -> None:
         """However often it was sent, it is one turn."""
-        named = prompt(LONG, conversation="trip", log=LogKey(namespace="tests//trip", root=""))
+        named = prompt(LONG, conversation="trip", log=LogKey(namespace="tests", name="trip"))
         outcomes = [refused(2_200, limit=2_000), replied(prompt_tokens=350)]
         _, effects = play(send(named, context(budget=ROOMY)), {**answers(), Send: outcomes})
 

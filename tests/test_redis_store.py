@@ -48,9 +48,9 @@ def key_of(store: RedisStore, kind: str) -> bytes:
     return found
 
 
-def everything(prefix: str) -> bytes:
+def everything(prefix: str, *but: bytes) -> bytes:
     """Return all that is written under a prefix, the keys included."""
-    keys = written(prefix)
+    keys = [each for each in written(prefix) if not each.endswith(but)]
     with client() as server:
         return b"".join(key + (server.dump(key) or b"") for key in keys)
 
@@ -226,6 +226,7 @@ def test_pages_of_conversations_are_complete(
         while True:
             after = found[-1] if found else None
             page = store.conversations(space, user=whose, after=after, limit=limit)
+            assert len(page) <= limit
             if not page:
                 return found
             found += [(entry.user, entry.name) for entry in page]
@@ -273,6 +274,7 @@ def test_a_lease_belongs_to_one_owner_until_it_runs_out(
     store: RedisStore, other: RedisStore
 ) -> None:
     """Others are told who has it; afterwards it is anybody's."""
+    store.acquire(key(), "other", owner="c", seconds=9)
     assert store.acquire(key(), "turn", owner="a", seconds=9)
     assert not other.acquire(key(), "turn", owner="b", seconds=9)
     assert "a" == other.holder(key(), "turn")
@@ -312,6 +314,19 @@ def test_leases_of_other_logs_and_purposes_are_free(store: RedisStore) -> None:
     assert list("01234") == [store.holder(where, purpose) for where, purpose in places]
 
 
+def test_leases_that_ran_out_do_not_pile_up(store: RedisStore) -> None:
+    """Those who take leases clear them away."""
+    store.acquire(key(), "turn", owner="a", seconds=9)
+    for number in range(30):
+        store.acquire(key(str(number)), "turn", owner="a", seconds=0.001)
+        time.sleep(0.002)
+    store.acquire(key(), "turn", owner="a", seconds=9)
+
+    with client() as server:
+        (leases,) = (each for each in written(store.prefix) if each.endswith(b":leases"))
+        assert 1 == server.hlen(leases.decode())
+
+
 def test_nothing_but_leases_expires(store: RedisStore) -> None:
     """A full server must not lose conversations, nor keep leases of the dead."""
     store.append(key(), [turn()], expected=0)
@@ -329,8 +344,8 @@ def test_forgetting_tells_exactly_what_went(store: RedisStore) -> None:
     store.append(key(), [turn(), turn(1), compaction()], expected=0)
     store.append(key("b"), [turn()], expected=0)
     store.acquire(key(), "turn", owner="a", seconds=9)
-    store.acquire(key(), "old", owner="a", seconds=0.001)
     store.acquire(key("b"), "turn", owner="a", seconds=9)
+    store.acquire(key(), "old", owner="a", seconds=0.001)
     time.sleep(0.01)
 
     expected = Forgotten(logs=1, records=3, messages=2, compactions=1, leases=1)
@@ -353,6 +368,20 @@ def test_no_byte_of_what_was_forgotten_is_left(store: RedisStore) -> None:
     store.forget_user(SPACE, secret)
 
     assert before == everything(store.prefix)
+
+
+def test_a_user_who_keeps_other_logs_keeps_only_those(store: RedisStore) -> None:
+    """The names and the index are as they were, but for the number of the next compaction."""
+    store.append(key("kept"), [turn()], expected=0)
+    store.append(open_key("kept"), [compaction(adopted=5)], expected=0)
+    before = everything(store.prefix, b":owner")
+    store.append(key("b"), [turn(), compaction()], expected=0)
+    store.append(open_key("b"), [compaction(adopted=6), compaction(adopted=4)], expected=0)
+    assert before != everything(store.prefix, b":owner")
+    store.forget(key("b"))
+    store.forget(open_key("b"))
+
+    assert before == everything(store.prefix, b":owner")
 
 
 def test_a_user_with_very_many_logs_is_forgotten(store: RedisStore) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -19,8 +17,11 @@ from redis_servers import (
     Proxy,
     cleared,
     client,
+    cluster_begun,
     compaction,
     key,
+    kill_connections,
+    named,
     open_key,
     own_server,
     turn,
@@ -135,12 +136,12 @@ def test_two_lost_replies_are_an_error(far: RedisStore, proxy: Proxy) -> None:
 
 def test_killed_connections_are_replaced(store: RedisStore) -> None:
     """As after a restart of the server, or of a firewall that forgets."""
-    store.append(key(), [turn()], expected=0)
-    with client() as server:
-        server.client_kill_filter(_type="normal", skipme=True)
+    with named(store) as mine:
+        mine.append(key(), [turn()], expected=0)
+        kill_connections(store)
 
-    assert 2 == store.append(key(), [turn(1)], expected=1)
-    assert 2 == store.load(key()).version
+        assert 2 == mine.append(key(), [turn(1)], expected=1)
+        assert 2 == mine.load(key()).version
 
 
 def test_scripts_that_the_server_forgot_are_sent_again(store: RedisStore) -> None:
@@ -247,53 +248,6 @@ def test_a_key_of_another_type_is_named(store: RedisStore) -> None:
     assert [] == written(store.prefix)
 
 
-def test_writers_in_threads_lose_nothing(store: RedisStore) -> None:
-    """Of several writers at one version one succeeds; with reloading all do."""
-    failed: list[Exception] = []
-
-    def write() -> None:
-        with RedisStore(redis_url(), prefix=store.prefix) as another:
-            for mine in (store, another) * 12:
-                while True:
-                    try:
-                        mine.append(key(), [turn()], expected=mine.load(key()).version)
-                        break
-                    except ConflictError:
-                        continue
-                    except Exception as error:  # noqa: BLE001  # shown below
-                        failed.append(error)
-                        return
-
-    threads = [Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert [] == failed
-    assert (96, 96) == (len(store.load(key()).records), store.load(key()).version)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_process_has_connections_of_its_own(store: RedisStore) -> None:
-    """Parent and child go on with the same store."""
-    store.append(key(), [turn()], expected=0)
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            for version in range(1, 30):
-                store.append(key("child"), [turn()], expected=version - 1)
-            code = 0
-        finally:
-            os._exit(code)
-    for version in range(1, 30):
-        store.append(key(), [turn()], expected=version)
-
-    assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert (30, 29) == (store.load(key()).version, store.load(key("child")).version)
-
-
 def test_a_client_of_the_caller_is_used_and_left_open() -> None:
     """Even one that decodes replies, and retries by itself."""
     with (
@@ -367,19 +321,18 @@ def test_full_memory_is_an_error_that_changes_nothing(tmp_path: Path) -> None:
 
         assert version == store.load(key()).version
         with pytest.raises(StoreError, match="maxmemory"):
-            store.append(open_key(), [compaction()], expected=0)
+            store.append(open_key(), [compaction(), turn(text="x" * 2_000_000)], expected=0)
         assert Forgotten(logs=1, records=version, messages=version) == store.forget(key())
+        assert store.known(SPACE, user="ann") is None
         assert 1 == store.append(key(), [turn()], expected=0)
 
 
 def test_a_cluster_finds_all_keys_of_a_user_in_one_slot(tmp_path: Path) -> None:
     """A cluster refuses scripts that touch two; the list of users is in another one."""
     with own_server(tmp_path, "--cluster-enabled", "yes") as url:
-        with client(url) as server:
-            server.cluster("addslots", *range(16_384))
-            while server.cluster("info")["cluster_state"] != "ok":
-                time.sleep(0.1)
-        with RedisCluster.from_url(url) as nodes, RedisStore(client=nodes) as store:
+        cluster_begun(url)
+        port = urlsplit(url).port or 0
+        with RedisCluster(host="127.0.0.1", port=port) as nodes, RedisStore(client=nodes) as store:
             for user in "abc":
                 store.append(key(user=user), [turn()], expected=0)
                 store.append(key(user=user), [turn()], expected=1)

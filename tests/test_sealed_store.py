@@ -34,7 +34,8 @@ from workbench import LONG, Scribe, Workbench, context, prompt
 
 from memory.errors import ConflictError, StoreError, UnsupportedError
 from memory.flow import fit
-from memory.handlers import Handler, Outside
+from memory.handlers import Handler
+from memory.outside import Outside
 from memory.records import (
     Compaction,
     Forgotten,

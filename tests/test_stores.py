@@ -11,15 +11,15 @@ from workbench import SPACE, user
 
 from memory.errors import ConflictError
 from memory.flow import LogKey
-from memory.records import Compaction, Logged, Record
+from memory.records import Compaction, Forgotten, Logged, Record
 from memory.stores import VolatileStore
 
 _numbers: Iterator[int] = count()
 
 
-def key(root: str = "a", *, namespace: str = SPACE) -> LogKey:
+def key(root: str = "a", *, namespace: str = SPACE, user: str = "") -> LogKey:
     """Return the key of a log."""
-    return LogKey(namespace=namespace, root=root)
+    return LogKey(namespace=namespace, user=user, root=root)
 
 
 def a_hash() -> bytes:
@@ -51,14 +51,14 @@ def test_an_unknown_log_is_empty() -> None:
 
 
 def test_records_are_kept_in_order() -> None:
-    """Each append adds to the end and raises the version by one."""
+    """Each append adds to the end and raises the version by what is added."""
     store = VolatileStore()
     first: list[Record] = [logged(), compaction()]
     second: list[Record] = [compaction()]
 
-    assert 1 == store.append(key(), first, expected=0)
-    assert 2 == store.append(key(), second, expected=1)
-    assert ((*first, *second), 2) == (store.load(key()).records, store.load(key()).version)
+    assert 2 == store.append(key(), first, expected=0)
+    assert 3 == store.append(key(), second, expected=2)
+    assert ((*first, *second), 3) == (store.load(key()).records, store.load(key()).version)
 
 
 @pytest.mark.parametrize("expected", [0, 2])
@@ -121,8 +121,30 @@ def test_namespaces_do_not_see_each_other() -> None:
     assert () == store.find("other", frozenset({record.coverage}))
     assert () == store.load(key(namespace="other")).records
     assert store.known("other") is None
-    assert 0 == store.forget(key(namespace="other"))
+    assert Forgotten() == store.forget(key(namespace="other"))
     assert (record,) == store.find(SPACE, frozenset({record.coverage}))
+
+
+def test_users_do_not_see_each_other() -> None:
+    """No call reaches from one to another, nor to what is nobody's."""
+    store, record = VolatileStore(), compaction()
+    store.append(key(user="ada"), [record], expected=0)
+
+    for other in ("", "bob"):
+        assert () == store.find(SPACE, frozenset({record.coverage}), user=other)
+        assert () == store.load(key(user=other)).records
+        assert store.known(SPACE, user=other) is None
+        assert Forgotten() == store.forget(key(user=other))
+    assert (record,) == store.find(SPACE, frozenset({record.coverage}), user="ada")
+
+
+def test_conversations_with_a_name_are_not_searched() -> None:
+    """Their compactions are for nobody but themselves."""
+    store, record = VolatileStore(), compaction()
+    store.append(LogKey(namespace=SPACE, name="trip"), [record], expected=0)
+
+    assert () == store.find(SPACE, frozenset({record.coverage, record.adoption}))
+    assert store.known(SPACE) is None
 
 
 def test_the_shortest_input_on_record_is_known() -> None:
@@ -140,7 +162,7 @@ def test_what_is_forgotten_is_gone_from_everywhere() -> None:
     store, record = VolatileStore(), compaction()
     store.append(key(), [logged(), record], expected=0)
 
-    assert 2 == store.forget(key())
+    assert Forgotten(logs=1, records=2, messages=1, compactions=1) == store.forget(key())
     assert () == store.load(key()).records
     assert () == store.find(SPACE, frozenset({record.coverage, record.adoption}))
     assert store.known(SPACE) is None
@@ -159,13 +181,26 @@ def test_forgetting_leaves_other_logs_alone() -> None:
     assert 9 == store.known(SPACE)
 
 
+def test_compactions_of_one_log_may_share_a_hash() -> None:
+    """All of them are found, and all are gone with their log."""
+    store, record = VolatileStore(), compaction(adopted=7)
+    again = Compaction(covered=5, coverage=record.coverage, adopted=9, adoption=a_hash())
+    store.append(key(), [record, again], expected=0)
+    assert (record, again) == store.find(SPACE, frozenset({record.coverage}))
+
+    assert Forgotten(logs=1, records=2, compactions=2) == store.forget(key())
+    assert () == store.find(SPACE, frozenset({record.coverage}))
+    assert store.known(SPACE) is None
+
+
 def test_logs_without_compactions_can_be_forgotten() -> None:
     """One after the other, as any log."""
     store = VolatileStore()
     store.append(key("a"), [logged()], expected=0)
     store.append(key("b"), [logged()], expected=0)
 
-    assert [1, 1] == [store.forget(key("a")), store.forget(key("b"))]
+    one = Forgotten(logs=1, records=1, messages=1)
+    assert [one, one] == [store.forget(key("a")), store.forget(key("b"))]
 
 
 def test_the_log_used_least_recently_makes_room() -> None:
@@ -199,7 +234,7 @@ def test_too_many_messages_make_room_too() -> None:
     store.append(key("c"), [logged(), logged()], expected=0)
 
     assert [(2, 1)] == told
-    assert [0, 1, 1] == [store.load(key(root)).version for root in "abc"]
+    assert [0, 2, 2] == [store.load(key(root)).version for root in "abc"]
 
 
 def test_the_log_being_written_stays() -> None:
@@ -208,7 +243,7 @@ def test_the_log_being_written_stays() -> None:
     store.append(key("a"), [logged()], expected=0)
     store.append(key("b"), [logged() for _ in range(5)], expected=0)
 
-    assert [0, 1] == [store.load(key(root)).version for root in "ab"]
+    assert [0, 5] == [store.load(key(root)).version for root in "ab"]
 
 
 def test_what_made_room_is_not_found_any_more() -> None:

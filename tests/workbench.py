@@ -26,9 +26,10 @@ from memory.flow import (
     log_key,
     outlook,
 )
-from memory.handlers import Handler, Outside
+from memory.handlers import Handler
 from memory.invariants import Sending, violations
 from memory.meter import Meter
+from memory.outside import Outside
 from memory.policy import Policy
 from memory.records import Compaction, Record
 from memory.stores import VolatileStore
