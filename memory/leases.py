@@ -13,9 +13,11 @@ import socket
 import threading
 import time
 import weakref
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memory.cache import GenerationCache
@@ -23,7 +25,8 @@ from memory.drive import running_loop
 from memory.flow import Effect, Load, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from memory.flow import Flow
     from memory.records import LogKey
@@ -36,6 +39,7 @@ EXCHANGE = 60.0
 """Seconds for which those who were asked to call tools are waited for."""
 SHORTEST, LONGEST, GROWTH = 0.01, 0.05, 1.3
 """Seconds between two looks at a lease that somebody else has, and how they grow."""
+_ANSWERED = object()
 TURN = "turn"
 """The purpose of the lease that a turn has."""
 
@@ -93,10 +97,14 @@ class Leases:
 
     Args:
         store: The store; one without leases grants everything.
+        amid: Marks that this thread asks the store, so that nothing else does so here meanwhile.
     """
 
-    def __init__(self, store: Any) -> None:
+    def __init__(
+        self, store: Any, amid: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         self._store = store
+        self._amid = amid
         self._token = secrets.token_hex(8)
         self._kept: set[Lease] = set()
         self._numbers = count()
@@ -115,7 +123,7 @@ class Leases:
     @property
     def owner(self) -> str:
         """What the leases of this process go by: where it runs, and a name of its own."""
-        return f"{socket.gethostname()}:{os.getpid()}:{self._token}"
+        return f"{_host()}:{os.getpid()}:{self._token}"
 
     def take(self, key: LogKey, purpose: str, patience: float) -> Flow[Lease | None]:
         """Take a lease and keep it until it is given up; return it, or None where others have it.
@@ -151,10 +159,11 @@ class Leases:
         if not (yield from self._wait(place, end)):
             return False
         self._keep(place)
-        taken = yield from self._wait(lease, end)
-        self._kept.discard(place)
-        yield from _GiveUp(key=place.key, purpose=place.purpose, owner=place.owner).perform()
-        return taken
+        try:
+            return (yield from self._wait(lease, end))
+        finally:
+            self._kept.discard(place)
+            threading.Thread(target=self.give_up, args=(place,), daemon=True).start()
 
     def _wait(self, lease: Lease, end: float) -> Flow[bool]:
         """Take a lease as soon as nobody has it; return whether that was before `end`.
@@ -194,7 +203,7 @@ class Leases:
 
     def open(self, key: LogKey, *, is_open: bool) -> Flow[None]:
         """Tell that a conversation waits for its caller to answer calls, or not any more."""
-        self._opened.put(key, _caller() if is_open else ())
+        self._opened.put(key, _Opened() if is_open else _ANSWERED)
         if not self.supported:
             return
         change: Stored[Any] = _GiveUp(key=key, purpose="exchange", owner=self.owner)
@@ -221,8 +230,8 @@ class Leases:
     def _is_expected(self, key: LogKey) -> Flow[bool]:
         """Return whether anybody but this very caller can be expected to answer the calls."""
         opened = self._opened.get(key)
-        if opened:
-            return opened != _caller()
+        if isinstance(opened, _Opened):
+            return opened.is_waited_for
         if not self.supported:
             return False
         try:
@@ -257,7 +266,8 @@ class Leases:
         """Ask the store, or its twin in the loop of a lease; a lease that fails runs out."""
         arguments = (lease.key, lease.purpose)
         try:
-            getattr(self._store, verb)(*arguments, owner=lease.owner, **more)
+            with self._amid():
+                getattr(self._store, verb)(*arguments, owner=lease.owner, **more)
         except Exception:  # noqa: BLE001  # see the docstring of the module
             if lease.loop is None or not self.asynchronous or lease.loop.is_closed():
                 return
@@ -299,11 +309,36 @@ def _renew(leases: weakref.ref[Leases]) -> None:
         del here
 
 
-def _caller() -> tuple[int, int]:
-    """Return what tells this thread or task from others."""
+@cache
+def _host() -> str:
+    """Return where processes have numbers of their own: the machine, or the container."""
+    try:
+        space = Path("/proc/self/ns/pid").readlink().name.strip("pid:[]")
+    except OSError:
+        space = ""
+    return f"{socket.gethostname().replace(':', '-')}/{space}"
+
+
+class _Opened:
+    """Who was asked to call tools, and when."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+        task = _task()
+        self._task = None if task is None else weakref.ref(task)
+        self._end = time.monotonic() + EXCHANGE
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody else than this thread or task may still answer."""
+        task = None if self._task is None else self._task()
+        mine = self._thread == threading.get_ident() and task is _task()
+        return not mine and time.monotonic() < self._end
+
+
+def _task() -> asyncio.Task[Any] | None:
     loop = running_loop()
-    task = None if loop is None else asyncio.current_task(loop)
-    return threading.get_ident(), 0 if task is None else id(task)
+    return None if loop is None else asyncio.current_task(loop)
 
 
 def _chance() -> float:
@@ -314,7 +349,7 @@ def _is_dead(holder: str) -> bool:
     """Return whether the process that a lease goes by ran here and is gone."""
     host, _, rest = holder.partition(":")
     number = rest.partition(":")[0]
-    if os.name != "posix" or host != socket.gethostname() or not number.isdigit():
+    if os.name != "posix" or host != _host() or not number.isdigit():
         return False
     try:
         os.kill(int(number), 0)

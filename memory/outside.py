@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from memory.records import SEPARATOR
 from memory.summary import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from memory.events import Event, Hook
     from memory.flow import Effect
@@ -58,13 +59,19 @@ class Outside:
 
     def __post_init__(self) -> None:
         """Share the leases of the store."""
-        object.__setattr__(self, "leases", Leases(self.store))
+        object.__setattr__(self, "leases", Leases(self.store, self.amid))
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect that needs no summariser and return the reply."""
+        with self.amid():
+            return self._perform(effect)
+
+    @contextmanager
+    def amid(self) -> Iterator[None]:
+        """Mark that this thread is amid an effect; see `aside`."""
         self._here.depth += 1
         try:
-            return self._perform(effect)
+            yield
         finally:
             self._here.depth -= 1
 

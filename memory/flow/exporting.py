@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -126,7 +127,7 @@ def _read(body: Mapping[str, Any], links: Sequence[bytes]) -> Compaction:
     _whole(*(number for s in segments for number in (s.first, s.last, s.tokens, s.level)))
     _texts(*body.get("standing", []), *(text for s in segments for text in (s.text, s.author)))
     inside = all(place < covered for place in kept) and all(s.index < len(links) for s in short)
-    if not inside or not isinstance(cost, int | float | None):
+    if not inside or (cost is not None and not 0 <= cost < math.inf):
         msg = "it is of other messages"
         raise ValueError(msg)
     note: WireMessage | None = None if synthetic is None else clone(wire([synthetic])[0])

@@ -12,7 +12,7 @@ from memory.config import Options, Settings
 from memory.counts import Counts
 from memory.errors import ConfigError
 from memory.events import Counted, CounterChosen, Event, Evicted, Hook, Skipped
-from memory.flow import Context, ListConversations, LogKey, Prompt, Search, log_key
+from memory.flow import Context, ListConversations, Load, LogKey, Prompt, Search, log_key
 from memory.hooks import LogHook
 from memory.manager.scope import Address, CallOptions, address, checked, current, entered
 from memory.messages import WireMessage, wire
@@ -197,7 +197,7 @@ class Manager:
         thread = Thread.of(messages)
         links = set(thread.links)
         user = self.effective().get("user", "")
-        records = self.store.load(log_key(self.namespace, thread, user=user)).records
+        records = self.outside.perform(Load(key=log_key(self.namespace, thread, user=user))).records
         originals = (r for r in records if isinstance(r, Compaction | Logged))
         return tuple(r for r in originals if _link(r) in links)
 

@@ -77,7 +77,7 @@ class Pools:
                     return self._carried_out(connection, transaction)
             except self._psycopg.Error as error:
                 if not self._again(error, attempt):
-                    raise self._error(error) from error
+                    raise self._error(self._reason(error)) from error
                 with suppress(self._psycopg.Error):
                     pool.check()
             time.sleep(PAUSE * attempt)
@@ -85,9 +85,9 @@ class Pools:
 
     async def aperform(self, effect: Effect[Any]) -> Any:
         """Carry out a transaction in a task and return what its steps return."""
-        if not self._tasks:
-            from anyio import to_thread  # noqa: PLC0415  # comes with openai
+        from anyio import to_thread  # noqa: PLC0415  # comes with openai
 
+        if not self._tasks:
             return await to_thread.run_sync(self.perform, effect)
         transaction = _transaction(effect)
         for attempt in range(1, ATTEMPTS + 1):
@@ -98,7 +98,8 @@ class Pools:
                     return await self._acarried_out(connection, transaction)
             except self._psycopg.Error as error:
                 if not self._again(error, attempt):
-                    raise self._error(error) from error
+                    reason: Exception = await to_thread.run_sync(self._reason, error)
+                    raise self._error(reason) from error
                 with suppress(self._psycopg.Error):
                     await pool.check()
             await asyncio.sleep(PAUSE * attempt)
@@ -274,8 +275,6 @@ class Pools:
     def _error(self, error: Exception) -> StoreError:
         """Return what went wrong with which database, without credentials."""
         errors = self._psycopg.errors
-        if isinstance(error, self._pooling.PoolTimeout):
-            error = self._reason() or error
         if isinstance(error, (errors.UndefinedTable, errors.UndefinedColumn)):
             msg = f"{self.location} lacks tables of ours: run `kimi-memory db upgrade --store URL`"
             return SchemaError(msg, found=0, wanted=self.dialect.latest)
@@ -284,15 +283,16 @@ class Pools:
         text = str(error).strip().splitlines() or [""]
         return StoreError(f"{self.location}: {type(error).__name__}: {text[0]}")
 
-    def _reason(self) -> Exception | None:
+    def _reason(self, error: Exception) -> Exception:
         """Return why there was no connection, which a pool does not tell."""
-        if self._url is None:
-            return None
+        timeout: type[Exception] = self._pooling.PoolTimeout
+        if self._url is None or not isinstance(error, timeout):
+            return error
         try:
             self._psycopg.connect(self._url, connect_timeout=2).close()
-        except self._psycopg.Error as error:
-            return error if isinstance(error, Exception) else None
-        return None
+        except Exception as found:  # noqa: BLE001  # whatever it is, that is the reason
+            return found
+        return error
 
     def _located(self, url: str | None, pool: Any) -> str:
         given = {} if pool is None or callable(pool.kwargs) else pool.kwargs or {}

@@ -27,6 +27,7 @@ CONNECT = 5.0
 """Seconds for a connection."""
 REPLY = 10.0
 """Seconds for the next piece of a reply."""
+_TCP = {"socket_connect_timeout": CONNECT, "socket_keepalive": True}
 RAW = {"NEVER_DECODE": True}
 """Replies are bytes, whatever the client was told: names and users can be any text."""
 
@@ -195,9 +196,8 @@ def _pool(kind: Any, url: str, retry: Any) -> Any:
             max_connections=CONNECTIONS,
             protocol=2,  # the newer one needs Redis 6, and does not notice dead connections
             retry=retry,  # the store knows better what may be sent again
-            socket_connect_timeout=CONNECT,
-            socket_keepalive=True,
             socket_timeout=REPLY,
+            **({} if url.startswith("unix:") else _TCP),
         )
         pool.connection_class(**pool.connection_kwargs)
     except (TypeError, ValueError):
