@@ -22,6 +22,7 @@ foreign message amid an exchange, and every compaction has to be paid for once.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -250,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stores", nargs="+", choices=PLACES, default=[*PLACES], metavar="STORE")
     options = parser.parse_args(arguments)
     setup = QUICK if options.quick else FULL
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # the server writes to dead clients
     endurance = Endurance(setup, options.stores, options.seed)
     endurance.run()
     rows = {**endurance.rows, "wrong": endurance.wrong}

@@ -62,6 +62,9 @@ def restore(key: LogKey, given: object) -> Flow[int]:
 
 def _records(given: object) -> tuple[Turn, *tuple[Record, ...]]:
     body: Mapping[str, Any] = given if isinstance(given, Mapping) else {"messages": given}
+    if "messages" not in body:
+        msg = "this is no export of a conversation: it has no messages"
+        raise HistoryError(msg, index=0)
     layout = body.get("format", FORMAT)
     if layout != FORMAT:
         msg = f"format {layout!r} is not known: export it with a kimi-memory that writes {FORMAT!r}"

@@ -13,8 +13,16 @@ from memory.counts import Counts
 from memory.errors import ConfigError
 from memory.events import Counted, CounterChosen, Event, Evicted, Hook, Skipped
 from memory.flow import Context, ListConversations, Load, LogKey, Prompt, Search, log_key
-from memory.hooks import LogHook
-from memory.manager.scope import Address, CallOptions, address, checked, current, entered
+from memory.manager.given import checked_hooks, checked_name, hint, opened_store
+from memory.manager.scope import (
+    Address,
+    CallOptions,
+    address,
+    check_match,
+    checked,
+    current,
+    entered,
+)
 from memory.messages import WireMessage, wire
 from memory.meter import Meter, Tools
 from memory.outside import Outside
@@ -40,8 +48,6 @@ __all__ = ("Manager", "ManagerOptions")
 
 NAMESPACE = "default"
 """The namespace in stores that outlive the process."""
-_VERBS = ("load", "append", "known", "find", "forget")
-"""What a store can do; see `memory.stores.Store`."""
 
 
 class ManagerOptions(Options, total=False):
@@ -88,15 +94,15 @@ class Manager:
         **options: Unpack[Options],
     ) -> None:
         self.settings = Settings.resolve(options, file=settings_file)
-        opened = None if store is None else _stored(store)
+        opened = None if store is None else opened_store(store)
         durable = getattr(opened, "durable", False)
-        self.namespace = _named(namespace) or (NAMESPACE if durable else secrets.token_hex(8))
+        self.namespace = checked_name(namespace) or (NAMESPACE if durable else secrets.token_hex(8))
         self._owned = opened if isinstance(store, str) else None
         self.counter = resolve(tokenizer)
         self.meter = Meter(self.counter, media_tokens=self.settings.media_tokens)
         self.outside = Outside(
             store=VolatileStore(on_evict=self._evicted) if opened is None else opened,
-            hooks=(self._announce_counter, *_checked(hooks)),
+            hooks=(self._announce_counter, *checked_hooks(hooks)),
             count=self.meter.text,
         )
         self.options: Mapping[str, Any] = {}
@@ -332,6 +338,7 @@ class Manager:
         return ListConversations(namespace=self.namespace, user=user, after=place, limit=limit)
 
     def _searched(self, query: str, user: str, match: Match, limit: int) -> Search:
+        check_match(match)
         return Search(
             namespace=self.namespace, query=query, user=user, name=None, match=match, limit=limit
         )
@@ -353,7 +360,7 @@ class Manager:
                 namespace=self.namespace,
                 name=self.counter.name,
                 exact=self.counter.exact,
-                reason=getattr(self.counter, "failure", None) or _hint(exact=self.counter.exact),
+                reason=getattr(self.counter, "failure", None) or hint(exact=self.counter.exact),
             )
             self.emit(chosen)
 
@@ -363,38 +370,3 @@ class Manager:
 
 def _link(record: Compaction | Logged) -> bytes:
     return record.link if isinstance(record, Logged) else record.adoption
-
-
-def _stored(store: Store | str) -> Store:
-    if isinstance(store, str):
-        from memory.stores.opening import open_store  # noqa: PLC0415  # most have none
-
-        return open_store(store)
-    lacking = [verb for verb in _VERBS if not callable(getattr(store, verb, None))]
-    if lacking:
-        msg = (
-            f"store={store!r} must be a store such as memory.VolatileStore(): it has no "
-            f"{', '.join(lacking)}"
-        )
-        raise ConfigError(msg)
-    return store
-
-
-def _named(namespace: str | None) -> str | None:
-    if namespace is not None and (SEPARATOR in namespace or namespace.endswith("/")):
-        msg = f"namespace={namespace!r} must not contain {SEPARATOR!r} or end with '/'"
-        raise ConfigError(msg)
-    return namespace
-
-
-def _hint(*, exact: bool) -> str | None:
-    return None if exact else "tokens are estimated; kimi-memory[exact] counts them"
-
-
-def _checked(hooks: Sequence[Hook] | None) -> tuple[Hook, ...]:
-    if hooks is None:
-        return (LogHook(),)
-    if not isinstance(hooks, (list, tuple)) or not all(callable(hook) for hook in hooks):
-        msg = f"hooks={hooks!r} must be a list or tuple of functions that take an event"
-        raise ConfigError(msg)
-    return tuple(hooks)

@@ -9,7 +9,7 @@ from memory import models
 from memory.flow import Forget, Outlook, Prompt, Search, outlook
 from memory.flow.conversation import add, fork, in_use, past, rewind, standing, undo, whole
 from memory.flow.exporting import exported, restore
-from memory.manager.scope import address, enter, leave
+from memory.manager.scope import address, check_match, enter, leave
 from memory.messages import WireMessage, clone, wire
 from memory.records import Compaction, Forgotten, Hit, Match
 
@@ -75,6 +75,7 @@ class _Named:
         return f"{self.name}~{secrets.token_hex(4)}" if name is None else name
 
     def _searched(self, query: str, match: Match, limit: int) -> Search:
+        check_match(match)
         key = self._key
         return Search(
             namespace=key.namespace,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, get_args
 
 from memory.errors import ConfigError
 from memory.identity import digest
 from memory.messages import WireMessage, wire
-from memory.records import SEPARATOR
+from memory.records import SEPARATOR, Match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ __all__ = (
     "Address",
     "CallOptions",
     "address",
+    "check_match",
     "check_user",
     "checked",
     "current",
@@ -128,6 +129,17 @@ def address(name: object, user: object = None) -> Address:
         return Address(check_user(user), name)
     before, slash, after = name.partition("/")
     return Address(before, after) if slash else Address("", name)
+
+
+def check_match(match: object) -> None:
+    """Check how terms of a search are to match.
+
+    Raises:
+        ConfigError: It is unknown.
+    """
+    if match not in get_args(Match):
+        msg = f"match={match!r}: use one of {', '.join(get_args(Match))}"
+        raise ConfigError(msg)
 
 
 def check_user(user: object) -> str:

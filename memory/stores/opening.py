@@ -67,7 +67,7 @@ def _sqlite(url: str) -> Store:
         return SqliteStore(default_path())
     parts = urlsplit(url, allow_fragments=False)
     path = unquote(parts.path).removeprefix("/")
-    if parts.netloc or not path:
+    if parts.netloc or not path or not url.startswith("sqlite:///"):
         msg = f"store={url!r}: a path follows three slashes, an absolute one makes it four"
         raise ConfigError(msg)
     options = dict(parse_qsl(parts.query))
