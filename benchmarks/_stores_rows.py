@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -102,6 +103,7 @@ def steps(
     return list(made)[:count]
 
 
+@cache
 def key_of(conversation: int) -> LogKey:
     """Return the key of a conversation."""
     return LogKey(namespace=OWNER, user=OWNER, name=f"conversation {conversation:04}")

@@ -39,6 +39,7 @@ BOUNDS: Final = {"ratio": 1.6, "ratio with indexing": 2.0}
 WORDS: Final = {
     "ratio": "appends without a search index / bare inserts",
     "ratio with indexing": "appends and a search that indexes them / bare inserts",
+    "ratio after a search": "appends that the next search is to index / bare inserts",
 }
 BOUNDED: Final = ("sqlite", "postgres")
 VOLATILE: Final = "volatile"
