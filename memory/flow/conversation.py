@@ -96,11 +96,17 @@ def _joined(
     return replace(prompt, messages=prompt.messages if same else joint, joined=joined)
 
 
-def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
+def commit(prompt: Prompt, reply: Reply, *, patience: float = 0.0) -> Flow[None]:
     """Put a turn on record: what was new, and the reply or its beginning.
 
     Whoever else added to the conversation meanwhile comes first, unless they wait for tool
     results: an exchange stays in one piece. A conversation that was forgotten meanwhile stays so.
+
+    Args:
+        prompt: The turn, joined.
+        reply: What came back.
+        patience: Seconds that a reply with calls waits for the end of somebody else's exchange;
+            amid that its own calls could not be answered, and would be left out.
 
     Raises:
         ConflictError: Others kept writing.
@@ -117,18 +123,38 @@ def commit(prompt: Prompt, reply: Reply) -> Flow[None]:
         replied=reply.message is not None,
         usage=reply.usage,
     )
+    calls = reply.message is not None and reply.complete and bool(tool_calls(reply.message))
+    if calls:
+        yield from _wait_for_room(prompt.log, turn, patience)
     before = yield from write(prompt.log, lambda log: _placed(turn, joined, log))
     if _is_forgotten(Past.of(before), joined):
         return
-    calls = reply.message is not None and reply.complete and bool(tool_calls(reply.message))
-    if calls or joined.answers:
+    if calls and _is_amid(Past.of(before), turn):
+        event = events.Failed(
+            namespace=prompt.namespace, error=ConversationBusy.__name__, unrecorded=True
+        )
+        yield from Emit(event=event).perform()
+    elif calls or joined.answers:
         yield from Opened(key=prompt.log, open=calls).perform()
-    event = events.Recorded(
-        namespace=prompt.namespace,
-        messages=len(said),
-        complete=reply.complete,
+    recorded = events.Recorded(
+        namespace=prompt.namespace, messages=len(said), complete=reply.complete
     )
-    yield from Emit(event=event).perform()
+    yield from Emit(event=recorded).perform()
+
+
+def _wait_for_room(key: LogKey, turn: Turn, patience: float) -> Flow[None]:
+    """Wait until nobody else's exchange is open, `patience` seconds at most."""
+    while patience > 0:
+        log = yield from Load(key=key).perform()
+        if not _is_amid(Past.of(log), turn):
+            return
+        patience = yield from Await(key=key, version=log.version, patience=patience).perform()
+
+
+def _is_amid(now: Past, turn: Turn) -> bool:
+    """Return whether an exchange is open that a turn does not answer."""
+    said = _unanswered(turn.messages, now)
+    return bool(now.unanswered) and not (said and role_of(said[0]) == "tool")
 
 
 def _aligned(

@@ -14,7 +14,7 @@ from memory.view import Thread
 
 __all__ = ("append", "compacted", "failed", "key_of", "log_key", "write")
 
-ATTEMPTS = 8
+ATTEMPTS = 40
 """Conversations that begin alike share a log, so that strangers meet there."""
 
 

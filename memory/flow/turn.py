@@ -69,7 +69,7 @@ def answered(prompt: Prompt, context: Context, fitted: Fitted, reply: Reply) -> 
                 keep_reasoning=prompt.keep_reasoning,
                 seen=fitted.seen,
             )
-        yield from commit(prompt, reply)
+        yield from commit(prompt, reply, patience=context.patience)
         if is_due(prompt, context, fitted, reply):
             yield from Spawn(flow=summarize_ahead(prompt, context, reply)).perform()
     except Exception as error:  # noqa: BLE001  # the caller has a reply; nothing may spoil it
