@@ -175,12 +175,14 @@ class SealedError(StoreError):
         where: Which log.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, *, keys: bool = True) -> None:
         self.where = where
-        super().__init__(
-            f"{where} is sealed with another key: give the key it was written with, after the "
-            "newest one. Nothing was changed"
+        what = (
+            "is sealed with another key: give the key it was written with, after the newest one"
+            if keys
+            else "is sealed: open the store as sealed+…, with its keys"
         )
+        super().__init__(f"{where} {what}. Nothing was changed")
 
 
 class UnsupportedError(StoreError):

@@ -130,8 +130,8 @@ def _check_open(record: Turn) -> None:
     """
     first = record.head[0] if record.head else {}
     if "ct" in first and "role" not in first:
-        where = "this conversation was written by a sealed store (sealed+…) and"
-        raise SealedError(where)
+        where = "this conversation"
+        raise SealedError(where, keys=False)
 
 
 def _shared(ending: Sequence[WireMessage], new: Sequence[WireMessage]) -> int:

@@ -252,7 +252,9 @@ class File:
         if isinstance(error, OSError):
             return StoreError(f"{self._path}: {error.strerror or error}")
         name = _name(error)
-        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        if name.startswith("SQLITE_NOTADB"):
+            return CorruptError(self._path, f"{error}; is this the right path?")
+        if name.startswith("SQLITE_CORRUPT"):
             return CorruptError(self._path, str(error))
         hint = next((h for code, h in _HINTS.items() if name.startswith(code)), "")
         return StoreError(f"{self._path}: {error}{hint}")
