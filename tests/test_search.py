@@ -339,3 +339,9 @@ def test_a_word_of_json_is_a_word() -> None:
     message = {"role": "tool", "content": json.dumps({"city": "北京"}, ensure_ascii=False)}
 
     assert Query.parse("北京").matches(words_of(message).split(), "all")
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=300))
+def test_plain_text_is_read_as_any_other(text: str) -> None:
+    """The short way for ASCII finds the terms that the long one does."""
+    assert terms_of(text) == terms_of(f"{text} é")[:-1]

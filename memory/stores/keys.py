@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,13 @@ SIZE = 20
 """Bytes of a digest: 2^80 keys before two are likely to be the same."""
 
 
+@lru_cache(maxsize=4_096)
 def owner_digest(namespace: str, user: str) -> bytes:
     """Return what stands for a user of a namespace."""
     return _digest(namespace, user)
 
 
+@lru_cache(maxsize=4_096)
 def key_digest(key: LogKey) -> bytes:
     """Return what stands for a log."""
     return _digest(key.namespace, key.user, key.name, key.root)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from memory.cache import GenerationCache
 from memory.errors import ConflictError, CorruptError
-from memory.records import Compaction, Entry, Forgotten, Health, Log, LogKey, Record
+from memory.records import Compaction, Entry, Forgotten, Health, Log, LogKey, Record, Turn
 from memory.stores.codec import decode, encode, hashes_of, messages_after, messages_in
 from memory.stores.keys import key_digest, owner_digest, readable, unreadable
 from memory.stores.sql import Row, Statement, Transaction, insert
@@ -182,6 +182,25 @@ class Programs:
         if number is not None:
             self._seen.put(key, (number, version))
         return version
+
+    def short(self, key: LogKey, records: Sequence[Record], expected: int) -> Statement | None:
+        """Return the one statement that most appends are, or None where it takes more than that.
+
+        What it did not change a row for, `append` has to do, or to refuse.
+        """
+        record = records[0]
+        number, version = self._seen.get(key) or (0, 0)
+        if len(records) > 1 or not 0 < expected <= version or not isinstance(record, Turn):
+            return None
+        (kind, body), count = encode(record), len(record.messages)
+        mine = secrets.token_hex(4)
+        place = (expected + 1, kind, count, record.start + count, mine, body)
+        return Statement(_NEXT, (*place, number, expected))
+
+    def noted(self, key: LogKey, version: int) -> None:
+        """Know that a log has reached a version by a short append."""
+        number, _ = self._seen.get(key) or (0, 0)
+        self._seen.put(key, (number, version))
 
     def _first(
         self,

@@ -99,7 +99,15 @@ def _pairs(run: str) -> Iterator[str]:
     return (run[place : place + 2] for place in range(len(run) - 1))
 
 
+_PLAIN = bytes(ord(chr(c).lower()) if chr(c).isalnum() else ord(" ") for c in range(128)) * 2
+"""What becomes of each ASCII character."""
+
+
 def _terms(text: str) -> Iterator[str]:
+    if text.isascii():  # a fifth of the time
+        words = text[:READ].encode().translate(_PLAIN).decode().split()
+        yield from (word[:LONGEST] for word in words)
+        return
     for word in _words(_folded(text[:READ])[:READ]):
         if word.isascii():
             yield word[:LONGEST]

@@ -16,10 +16,11 @@ from memory.stores.sqlite_file import DIALECT, MEMORY, File
 from memory.stores.verbs import SearchVerbs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
-    from memory.records import LogKey
+    from memory.records import LogKey, Record
 
     T = TypeVar("T")
 
@@ -81,7 +82,16 @@ class SqliteStore(SearchVerbs):
         self.durable = self.path != MEMORY
         self._scrub = scrub and self.durable
         self._file = File(self.path, timeout=timeout, synchronous=synchronous)
-        super().__init__(SearchPrograms(DIALECT, LogCache(), self.path), self._file.perform)
+        self._sql = SearchPrograms(DIALECT, LogCache(), self.path)
+        super().__init__(self._sql, self._file.perform)
+
+    def append(self, key: LogKey, records: Sequence[Record], *, expected: int) -> int:
+        """Append records if the log is still at version `expected`, and return the new one."""
+        statement = self._sql.short(key, records, expected)
+        if statement is not None and self._file.once(statement):
+            self._sql.noted(key, expected + 1)
+            return expected + 1
+        return super().append(key, records, expected=expected)
 
     def forget(self, key: LogKey) -> Forgotten:
         """Remove everything under `key`, from the disk as well, and return how much that was."""

@@ -79,6 +79,19 @@ class File:
         finally:
             gate.leave()
 
+    def once(self, statement: Statement) -> int:
+        """Carry out one statement that writes, and return how many rows it changed."""
+        gate = self._gate
+        gate.enter()
+        try:
+            writer = self._writer or self._open()
+            with self._writing:
+                return writer.execute(DIALECT.sql(statement.sql), statement.parameters).rowcount
+        except (sqlite3.Error, OSError) as error:
+            raise self._error(error) from error
+        finally:
+            gate.leave()
+
     def upgrade(self) -> tuple[str, ...]:
         """Bring the schema up to date and return the names of the files applied."""
         with self._gate.passed(), self._reported(), self._opening:
