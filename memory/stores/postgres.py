@@ -48,8 +48,7 @@ class PostgresStore(SearchVerbs):
         url: Where the database is, as libpq reads it.
         schema: The schema of our tables; None for the first one of the search path.
         pool: A pool of yours in place of our own, of connections for threads or for tasks; it
-            has to be open, and stays yours to close. Callers of the other kind get an error, or
-            threads.
+            has to be open, and stays yours to close. Ours are for threads, which tasks use too.
         size: How many connections our own pools may have.
         timeout: Seconds to wait for a connection.
 
@@ -94,8 +93,10 @@ class PostgresStore(SearchVerbs):
         self._pools.close()
 
     async def aclose(self) -> None:
-        """Close our own connections, those of the running event loop included."""
-        await self._pools.aclose()
+        """Close our own connections, as `close`."""
+        from anyio import to_thread  # noqa: PLC0415  # comes with openai
+
+        await to_thread.run_sync(self._pools.close)
 
     def __enter__(self) -> Self:
         """Return the store, to be closed at the end."""

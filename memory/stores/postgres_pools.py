@@ -1,4 +1,4 @@
-"""The connections of the PostgreSQL store: for threads, and for each event loop."""
+"""The connections of the PostgreSQL store, and what can go wrong with them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from memory.drive import running_loop
 from memory.errors import ConfigError, CorruptError, SchemaError, StoreError
 from memory.flow import Effect
-from memory.stores.loops import PerLoop
 from memory.stores.sql import Dialect, Statement, Transaction
 from memory.stores.upgrading import check_version, upgrade
 
@@ -44,7 +42,7 @@ _VERSION = "SELECT max(version) FROM memory_schema"
 
 
 class Pools:
-    """The connections to one database: for threads, and for each event loop."""
+    """The connections to one database: ours, for threads, or a pool of the caller's."""
 
     def __init__(
         self, url: str | None, pool: Any, dialect: Dialect, *, size: int, timeout: float
@@ -57,8 +55,6 @@ class Pools:
         self._given = pool
         self._lock = threading.Lock()
         self._sync: ConnectionPool[Any] | None = None
-        self._async: PerLoop[AsyncConnectionPool[Any]]
-        self._async = PerLoop(self._opened, _closed, lambda _pool: None)
         self._down = 0.0
         self._checked = False
         self.location = self._located(url, pool)
@@ -91,7 +87,7 @@ class Pools:
             return await to_thread.run_sync(self.perform, effect)
         transaction = _transaction(effect)
         for attempt in range(1, ATTEMPTS + 1):
-            pool = await self._apool()
+            pool: AsyncConnectionPool[Any] = self._given
             try:
                 async with pool.connection(timeout=self._wait) as connection:
                     await self._acheck(connection)
@@ -128,14 +124,9 @@ class Pools:
         if pool is not None:
             pool.close()
 
-    async def aclose(self) -> None:
-        """Close the pools for threads and for the running event loop."""
-        self.close()
-        await self._async.aclose()
-
     def reset(self) -> None:
         """Begin anew in a process that was forked."""
-        _abandoned.append((self._sync, self._async.abandon(), self._given))
+        _abandoned.append((self._sync, self._given))
         self._lock = threading.Lock()
         self._sync = None
 
@@ -146,10 +137,12 @@ class Pools:
 
     @property
     def _tasks(self) -> bool:
-        """Whether callers in tasks have connections of their own kind here."""
-        if self._given is not None:
-            return isinstance(self._given, self._pooling.AsyncConnectionPool)
-        return running_loop() is not None
+        """Whether callers in tasks have connections of their own kind here.
+
+        Ours are for threads: a pool for tasks has tasks of its own in each event loop, and those
+        may keep a loop from ending (psycopg_pool 3.3 swallows their cancellation).
+        """
+        return isinstance(self._given, self._pooling.AsyncConnectionPool)
 
     def _pool(self) -> ConnectionPool[Any]:
         if isinstance(self._given, self._pooling.ConnectionPool):
@@ -163,19 +156,6 @@ class Pools:
                 self._sync = self._pooling.ConnectionPool(**self._options(), configure=_configure)
                 self._sync.open()
             return self._sync
-
-    async def _apool(self) -> AsyncConnectionPool[Any]:
-        if self._given is not None:
-            given: AsyncConnectionPool[Any] = self._given
-            return given
-        return await self._async.get()
-
-    async def _opened(self) -> AsyncConnectionPool[Any]:
-        pool: AsyncConnectionPool[Any] = self._pooling.AsyncConnectionPool(
-            **self._options(), configure=_aconfigure
-        )
-        await pool.open()
-        return pool
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -330,21 +310,6 @@ def _configure(connection: Connection[Any]) -> None:
     from psycopg import IsolationLevel  # noqa: PLC0415  # an extra, imported by now
 
     connection.isolation_level = IsolationLevel.READ_COMMITTED
-
-
-async def _aconfigure(connection: AsyncConnection[Any]) -> None:
-    from psycopg import IsolationLevel  # noqa: PLC0415  # as above
-
-    await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
-
-
-async def _closed(pool: AsyncConnectionPool[Any]) -> None:
-    """Close a pool, also at the end of a loop, which cancelled the tasks that would do that."""
-    for _ in range(pool.get_stats().get("pool_available", 0)):
-        with suppress(Exception):
-            connection = await pool.getconn(timeout=1.0)
-            await connection.close()
-    await pool.close()
 
 
 def _transaction(effect: Effect[Any]) -> Transaction[Any]:
