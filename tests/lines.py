@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
@@ -30,13 +31,20 @@ class Line:
         self.cuts = 0
         self._marker = b""
         self._times = 0
+        self._meanwhile: Callable[[], object] = int
         self._dead = False
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
-    def cut(self, marker: bytes, *, times: int = 1) -> None:
-        """Break the next connections over which `marker` is sent, before the answer arrives."""
-        self._marker, self._times = marker, times
+    def cut(self, marker: bytes, *, times: int = 1, meanwhile: Callable[[], object] = int) -> None:
+        """Break the next connections over which `marker` is sent, before the answer arrives.
+
+        Args:
+            marker: Some bytes.
+            times: How many connections.
+            meanwhile: Called between the loss of an answer and the end of its connection.
+        """
+        self._marker, self._times, self._meanwhile = marker, times, meanwhile
 
     def kill(self) -> None:
         """Break everything from now on, and let nobody in."""
@@ -83,7 +91,9 @@ class Line:
             for ready in select.select([near, far], [], [], 0.05)[0]:
                 data = ready.recv(1 << 20)
                 if not data or (cutting and ready is far):
-                    self.cuts += cutting
+                    if cutting:
+                        self.cuts += 1
+                        self._meanwhile()
                     return
                 if ready is near and self._times and self._marker in data:
                     self._times, cutting = self._times - 1, True

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import select
 import shutil
 import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 import redis
+from lines import Line
 from services import redis_url
 
 from memory.records import Compaction, LogKey, Turn
@@ -153,73 +151,14 @@ def _await(port: int) -> None:
             return
 
 
-class Proxy:
+class Proxy(Line):
     """Stands between a store and the server, and can lose a reply: the server did what was asked.
 
     Attributes:
         url: Where it listens.
-        lost: How many replies were lost.
     """
 
     def __init__(self) -> None:
         parts = urlsplit(redis_url())
-        self._server = (parts.hostname or "127.0.0.1", parts.port or 6379)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}{parts.path}"
-        self.lost = 0
-        self._marker = b""
-        self._times = 0
-        self._meanwhile: Callable[[], object] = int
-        self._accepting = threading.Thread(target=self._accept)
-        self._serving: list[threading.Thread] = []
-        self._accepting.start()
-
-    def lose(self, marker: bytes, *, times: int = 1, meanwhile: Callable[[], object] = int) -> None:
-        """Lose the replies to the next requests that hold `marker`.
-
-        Args:
-            marker: Some bytes.
-            times: How many replies.
-            meanwhile: Called between the loss and the end of the connection.
-        """
-        self._marker, self._times, self._meanwhile = marker, times, meanwhile
-
-    def __enter__(self) -> Self:
-        """Return the proxy, to be stopped at the end."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop, with all connections."""
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._accepting.join(10)
-        for thread in self._serving:
-            thread.join(10)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._serve, args=(near,))
-            self._serving.append(thread)
-            thread.start()
-
-    def _serve(self, near: socket.socket) -> None:
-        with near, socket.create_connection(self._server, 5) as far, suppress(OSError):
-            losing = False
-            while True:
-                for ready in select.select([near, far], [], [])[0]:
-                    data = ready.recv(1 << 20)
-                    if not data:
-                        return
-                    if ready is far and losing:
-                        self.lost += 1
-                        self._meanwhile()
-                        return
-                    if ready is near and self._times and self._marker in data:
-                        self._times -= 1
-                        losing = True
-                    (far if ready is near else near).sendall(data)
+        super().__init__(parts.hostname or "127.0.0.1", parts.port or 6379)
+        self.url = f"redis://127.0.0.1:{self.port}{parts.path}"

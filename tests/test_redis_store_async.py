@@ -192,17 +192,17 @@ def test_an_append_whose_reply_got_lost_is_not_written_twice(
 
     async def main() -> None:
         async with RedisStore(proxy.url, prefix=store.prefix) as far:
-            proxy.lose(b"first")
+            proxy.cut(b"first")
             assert 1 == await verbs(far).append(key(), [turn(text="first")], expected=0)
             later = [turn(2)]
-            proxy.lose(b"second", meanwhile=lambda: store.append(key(), later, expected=2))
+            proxy.cut(b"second", meanwhile=lambda: store.append(key(), later, expected=2))
             assert 2 == await verbs(far).append(key(), [turn(1, "second")], expected=1)
-            proxy.lose(b"forgotten:")
+            proxy.cut(b"forgotten:")
             assert 3 == (await verbs(far).forget(key())).records
             assert Log() == await verbs(far).load(key())
 
     asyncio.run(main())
-    assert (3, []) == (proxy.lost, written(store.prefix))
+    assert (3, []) == (proxy.cuts, written(store.prefix))
 
 
 def test_two_lost_replies_are_an_error(store: RedisStore, proxy: Proxy) -> None:
@@ -210,7 +210,7 @@ def test_two_lost_replies_are_an_error(store: RedisStore, proxy: Proxy) -> None:
 
     async def main() -> None:
         async with RedisStore(proxy.url, prefix=store.prefix) as far:
-            proxy.lose(b"first", times=2)
+            proxy.cut(b"first", times=2)
             with pytest.raises(StoreError, match=r"^redis://127\.0\.0\.1:"):
                 await verbs(far).append(key(), [turn(text="first")], expected=0)
             assert 1 == await verbs(far).append(key("b"), [turn()], expected=0)

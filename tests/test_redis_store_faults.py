@@ -67,12 +67,12 @@ def test_an_append_whose_reply_got_lost_is_not_written_twice(
     store: RedisStore, far: RedisStore, proxy: Proxy
 ) -> None:
     """The first one of a log, and a later one."""
-    proxy.lose(b"first")
+    proxy.cut(b"first")
     assert 1 == far.append(key(), [turn(text="first")], expected=0)
-    proxy.lose(b"second")
+    proxy.cut(b"second")
     assert 3 == far.append(key(), [turn(1, "second"), turn(2)], expected=1)
 
-    assert 2 == proxy.lost
+    assert 2 == proxy.cuts
     assert (turn(text="first"), turn(1, "second"), turn(2)) == store.load(key()).records
 
 
@@ -82,7 +82,7 @@ def test_somebody_else_may_write_before_the_append_is_tried_again(
     """It still counts as done, at the version it made."""
     store.append(key(), [turn()], expected=0)
     later = [turn(2), turn(3)]
-    proxy.lose(b"mine", meanwhile=lambda: store.append(key(), later, expected=2))
+    proxy.cut(b"mine", meanwhile=lambda: store.append(key(), later, expected=2))
 
     assert 2 == far.append(key(), [turn(1, "mine")], expected=1)
     assert (turn(), turn(1, "mine"), *later) == far.load(key()).records
@@ -93,11 +93,11 @@ def test_an_append_that_somebody_else_was_faster_with_is_a_conflict(
 ) -> None:
     """Though it says the same, and its reply got lost too."""
     store.append(key(), [turn(text="mine")], expected=0)
-    proxy.lose(b"mine")
+    proxy.cut(b"mine")
 
     with pytest.raises(ConflictError):
         far.append(key(), [turn(text="mine")], expected=0)
-    assert (1, 1) == (proxy.lost, store.load(key()).version)
+    assert (1, 1) == (proxy.cuts, store.load(key()).version)
 
 
 def test_the_proof_of_forgetting_survives_a_lost_reply(
@@ -106,10 +106,10 @@ def test_the_proof_of_forgetting_survives_a_lost_reply(
     """It is told what went, not what was left for the second attempt; nothing stays."""
     store.append(key(), [turn(), turn(1)], expected=0)
     store.acquire(key(), "turn", owner="a", seconds=9)
-    proxy.lose(b"forgotten:")
+    proxy.cut(b"forgotten:")
 
     assert Forgotten(logs=1, records=2, messages=2, leases=1) == far.forget(key())
-    assert (1, []) == (proxy.lost, written(store.prefix))
+    assert (1, []) == (proxy.cuts, written(store.prefix))
 
 
 def test_an_index_is_written_once_though_a_reply_got_lost(
@@ -117,21 +117,21 @@ def test_an_index_is_written_once_though_a_reply_got_lost(
 ) -> None:
     """A compaction is found once, and forgetting leaves nothing of it."""
     record = compaction()
-    proxy.lose(record.coverage.hex().encode())
+    proxy.cut(record.coverage.hex().encode())
     far.append(open_key(), [record], expected=0)
 
     assert (record,) == store.find(SPACE, frozenset({record.coverage}), user="ann")
     assert Forgotten(logs=1, records=1, compactions=1) == store.forget(open_key())
-    assert (1, []) == (proxy.lost, written(store.prefix))
+    assert (1, []) == (proxy.cuts, written(store.prefix))
 
 
 def test_two_lost_replies_are_an_error(far: RedisStore, proxy: Proxy) -> None:
     """A server that never answers is tried twice."""
-    proxy.lose(b"first", times=2)
+    proxy.cut(b"first", times=2)
 
     with pytest.raises(StoreError, match=r"^redis://127\.0\.0\.1:"):
         far.append(key(), [turn(text="first")], expected=0)
-    assert 2 == proxy.lost
+    assert 2 == proxy.cuts
 
 
 def test_killed_connections_are_replaced(store: RedisStore) -> None:
