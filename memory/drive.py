@@ -7,17 +7,16 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from memory.flow import Effect, Flow
+    from collections.abc import Awaitable, Callable, Generator
 
 __all__ = ("arun", "run", "running_loop")
 
+E = TypeVar("E")
 T = TypeVar("T")
 
 
-def run(flow: Flow[T], perform: Callable[[Effect[Any]], Any]) -> T:
-    """Run a flow to its end and return what it returns.
+def run(flow: Generator[E, Any, T], perform: Callable[[E], Any]) -> T:
+    """Run a flow, or another generator that is sent replies, to its end; return what it returns.
 
     An exception of `perform` is thrown into the flow, which may handle it. On anything beyond
     `Exception`, such as `KeyboardInterrupt`, the flow is closed.
@@ -37,7 +36,7 @@ def run(flow: Flow[T], perform: Callable[[Effect[Any]], Any]) -> T:
             return result
 
 
-async def arun(flow: Flow[T], perform: Callable[[Effect[Any]], Awaitable[Any]]) -> T:
+async def arun(flow: Generator[E, Any, T], perform: Callable[[E], Awaitable[Any]]) -> T:
     """Run a flow to its end with an async `perform`; as `run` in all else."""
     with closing(flow):
         try:

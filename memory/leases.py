@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from memory.cache import GenerationCache
 from memory.drive import running_loop
 from memory.flow import Effect, Load, Stored
+from memory.forks import Forking, attend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,7 +93,7 @@ class Lease:
     """Where it was taken, for stores that only tasks can ask."""
 
 
-class Leases:
+class Leases(Forking):
     """What this process has of the leases of a store; safe to share between threads.
 
     Args:
@@ -100,20 +101,16 @@ class Leases:
         amid: Marks that this thread asks the store, so that nothing else does so here meanwhile.
     """
 
-    def __init__(
-        self, store: Any, amid: Callable[[], AbstractContextManager[None]] = nullcontext
-    ) -> None:
+    def __init__(self, store: Any, amid: AbstractContextManager[object] | None = None) -> None:
         self._store = store
-        self._amid = amid
+        self._amid = nullcontext() if amid is None else amid
         self._token = secrets.token_hex(8)
         self._kept: set[Lease] = set()
         self._numbers = count()
         self._lock = threading.Lock()
         self._keeper: threading.Thread | None = None
         self._opened: GenerationCache[object] = GenerationCache(entries=10_000)
-        if hasattr(os, "register_at_fork"):
-            here = weakref.ref(self)
-            os.register_at_fork(after_in_child=lambda: _forked(here()))
+        attend(self)
 
     @property
     def supported(self) -> bool:
@@ -133,56 +130,51 @@ class Leases:
         # An owner of its own, so that giving it up late cannot take it from the next one here.
         owner = f"{self.owner}:{next(self._numbers)}"
         lease = Lease(key=key, purpose=purpose, owner=owner, loop=running_loop())
-        place = replace(lease, purpose=f"{purpose}:next")
         try:
-            taken = yield from self._take(lease, place, patience)
+            taken = yield from self._take(lease, patience)
         except Exception:  # noqa: BLE001  # see the docstring of the module
             return lease
         except BaseException:  # cut off: nobody will give it up
-            for each in (place, lease):
-                threading.Thread(target=self.give_up, args=(each,), daemon=True).start()
+            self._give_up_later(lease)
             raise
         if not taken:
             return None
         self._keep(lease)
         return lease
 
-    def _take(self, lease: Lease, place: Lease, patience: float) -> Flow[bool]:
+    def _take(self, lease: Lease, patience: float) -> Flow[bool]:
         """Take a lease; where others have it, stand in line for it: one is the next, the rest wait.
 
         Nobody who comes later gets in front of the next one.
         """
         end = time.monotonic() + patience
+        place = replace(lease, purpose=f"{lease.purpose}:next")
         holder = yield from _Holder(key=place.key, purpose=place.purpose).perform()
         if holder is None and (yield from _acquire(lease).perform()):
             return True
-        if not (yield from self._wait(place, end)):
-            return False
-        self._keep(place)
         try:
+            if not (yield from self._wait(place, end)):
+                return False
+            self._keep(place)
             return (yield from self._wait(lease, end))
         finally:
-            self._kept.discard(place)
-            threading.Thread(target=self.give_up, args=(place,), daemon=True).start()
+            self._give_up_later(place)
 
     def _wait(self, lease: Lease, end: float) -> Flow[bool]:
         """Take a lease as soon as nobody has it; return whether that was before `end`.
 
         Looking costs a read, and only whoever sees it free writes.
         """
-        key, purpose, pause = lease.key, lease.purpose, SHORTEST
-        while True:
+        key, purpose = lease.key, lease.purpose
+
+        def taken() -> Flow[bool]:
             holder = yield from _Holder(key=key, purpose=purpose).perform()
             if holder is not None and _is_dead(holder):
                 yield from _GiveUp(key=key, purpose=purpose, owner=holder).perform()
                 holder = None
-            if holder is None and (yield from _acquire(lease).perform()):
-                return True
-            left = end - time.monotonic()
-            if left <= 0:
-                return False
-            yield from Sleep(seconds=min(left, pause * (0.5 + _chance()))).perform()
-            pause = min(LONGEST, pause * GROWTH)
+            return holder is None and (yield from _acquire(lease).perform())
+
+        return (yield from _until(taken, end))
 
     @property
     def asynchronous(self) -> bool:
@@ -193,6 +185,11 @@ class Leases:
         """Give up a lease; the store may be asked for a moment."""
         self._kept.discard(lease)
         self._ask(lease, "release")
+
+    def _give_up_later(self, lease: Lease) -> None:
+        """Give up a lease where nothing can be waited for: a flow is at its end."""
+        self._kept.discard(lease)
+        threading.Thread(target=self.give_up, args=(lease,), daemon=True).start()
 
     async def agive_up(self, lease: Lease) -> None:
         """Give up a lease, as `give_up`."""
@@ -216,15 +213,13 @@ class Leases:
 
     def await_answer(self, key: LogKey, version: int, patience: float) -> Flow[float]:
         """Wait for somebody else's exchange to be over; return the seconds left, 0 for none."""
-        end, pause = time.monotonic() + patience, SHORTEST
-        if not (yield from self._is_expected(key)):
+        end = time.monotonic() + patience
+
+        def moved() -> Flow[bool]:
+            return (yield from Load(key=key).perform()).version != version
+
+        if not (yield from self._is_expected(key)) or not (yield from _until(moved, end)):
             return 0.0
-        while (yield from Load(key=key).perform()).version == version:
-            left = end - time.monotonic()
-            if left <= 0:
-                return 0.0
-            yield from Sleep(seconds=min(left, pause * (0.5 + _chance()))).perform()
-            pause = min(LONGEST, pause * GROWTH)
         return max(0.0, end - time.monotonic())
 
     def _is_expected(self, key: LogKey) -> Flow[bool]:
@@ -266,7 +261,7 @@ class Leases:
         """Ask the store, or its twin in the loop of a lease; a lease that fails runs out."""
         arguments = (lease.key, lease.purpose)
         try:
-            with self._amid():
+            with self._amid:
                 getattr(self._store, verb)(*arguments, owner=lease.owner, **more)
         except Exception:  # noqa: BLE001  # see the docstring of the module
             if lease.loop is None or not self.asynchronous or lease.loop.is_closed():
@@ -275,12 +270,25 @@ class Leases:
             work = asked(*arguments, owner=lease.owner, **more)
             asyncio.run_coroutine_threadsafe(work, lease.loop)
 
-    def reset(self) -> None:
-        """Begin anew in a process that was forked: the leases are those of the parent."""
-        self._lock = threading.Lock()
-        self._kept.clear()
-        self._keeper = None
-        self._token = secrets.token_hex(8)
+    def after_fork(self, *, child: bool) -> None:
+        """Begin anew in the child: the leases are those of the parent."""
+        if child:
+            self._lock = threading.Lock()
+            self._kept.clear()
+            self._keeper = None
+            self._token = secrets.token_hex(8)
+
+
+def _until(look: Callable[[], Flow[bool]], end: float) -> Flow[bool]:
+    """Look again and again; return whether it was so before `end`."""
+    pause = SHORTEST
+    while not (yield from look()):
+        left = end - time.monotonic()
+        if left <= 0:
+            return False
+        yield from Sleep(seconds=min(left, pause * (0.5 + _chance()))).perform()
+        pause = min(LONGEST, pause * GROWTH)
+    return True
 
 
 def _acquire(lease: Lease) -> _Acquire:
@@ -358,8 +366,3 @@ def _is_dead(holder: str) -> bool:
     except (OSError, OverflowError):
         return False
     return False
-
-
-def _forked(leases: Leases | None) -> None:
-    if leases is not None:
-        leases.reset()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from memory.records import SEPARATOR
 from memory.summary import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from memory.events import Event, Hook
     from memory.flow import Effect
@@ -29,9 +28,15 @@ __all__ = ("Outside",)
 
 
 class _Here(threading.local):
-    """What this thread is in the middle of."""
+    """What this thread is in the middle of; `with` it, of one thing more."""
 
     depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,21 +64,12 @@ class Outside:
 
     def __post_init__(self) -> None:
         """Share the leases of the store."""
-        object.__setattr__(self, "leases", Leases(self.store, self.amid))
+        object.__setattr__(self, "leases", Leases(self.store, self._here))
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect that needs no summariser and return the reply."""
-        with self.amid():
+        with self._here:
             return self._perform(effect)
-
-    @contextmanager
-    def amid(self) -> Iterator[None]:
-        """Mark that this thread is amid an effect; see `aside`."""
-        self._here.depth += 1
-        try:
-            yield
-        finally:
-            self._here.depth -= 1
 
     def aside(self, work: Callable[[], object]) -> None:
         """Do something now, or in a thread of its own where this one is amid an effect.

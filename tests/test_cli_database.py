@@ -10,11 +10,11 @@ import pytest
 from cli_runs import TRIP, database, fill, lines, result_of, run, server, sqlite
 
 from memory.stores.sealed import SealedStore
-from memory.stores.sql import Dialect
+from memory.stores.sql import scripts_of
 from memory.stores.sqlite import SqliteStore
 from memory.stores.upgrading import statements
 
-SCRIPTS = Dialect(name="sqlite", now="", members="", matches="").scripts
+SCRIPTS = scripts_of("sqlite")
 NAMES = [name for _, name, _ in SCRIPTS]
 LATEST = len(SCRIPTS)
 

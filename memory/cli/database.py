@@ -16,7 +16,7 @@ from memory.cli.stored import place_of, unsealed
 from memory.errors import CorruptError, SchemaError, StoreError
 from memory.records import Health
 from memory.stores.opening import open_store
-from memory.stores.sql import Dialect
+from memory.stores.sql import scripts_of
 from memory.stores.upgrading import pending
 
 __all__ = ("Status", "run_upgrade", "show_status")
@@ -69,7 +69,7 @@ class Status:
         health = _asked(unsealed(url)) if path is None else _read(path)
         missing: tuple[str, ...] = ()
         if health.schema is not None:
-            missing = pending(_dialect(health.kind), health.schema)
+            missing = pending(health.kind, health.schema)
         return cls(
             kind=health.kind,
             location=health.location,
@@ -146,19 +146,15 @@ def _asked(url: str) -> Health:
         try:
             health: Health = store.health()
         except SchemaError as error:
-            kind, location = "postgres", _located(store)
-            return Health(kind=kind, location=location, schema=error.found, latest=error.wanted)
+            return Health(
+                kind="postgres", location=store.location, schema=error.found, latest=error.wanted
+            )
     return health
-
-
-def _located(store: Any) -> str:
-    """Return where a server is, without credentials, as its representation tells."""
-    return repr(store).partition("('")[2].removesuffix("')")
 
 
 def _read(path: Path) -> Health:
     """Read the version of a SQLite file, which opening it as a store would bring up to date."""
-    latest = _dialect("sqlite").latest
+    latest = scripts_of("sqlite")[-1][0]
     version = _version(path) if path.exists() else 0
     return Health(kind="sqlite", location=str(path), schema=version, latest=latest)
 
@@ -177,11 +173,6 @@ def _version(path: Path) -> int:
             raise StoreError(f"{path}: {error}") from error
         raise CorruptError(str(path), str(error)) from error
     return found or 0
-
-
-def _dialect(kind: str) -> Dialect:
-    """Return the schema files of a kind of database."""
-    return Dialect(name=kind, now="", members="", matches="")
 
 
 def _print(out: Output, found: Status) -> None:

@@ -12,12 +12,10 @@ from memory.cli.output import CommandError, NothingError, plain
 from memory.manager import Conversation, MemoryManager
 from memory.manager.scope import address
 from memory.records import Entry, LogKey
-from memory.stores.opening import open_store
+from memory.stores.opening import SEALED, open_store
 from memory.stores.sqlite import SqliteStore
 
 __all__ = ("Named", "cursor", "found", "label", "opened", "place_of", "unsealed")
-
-SEALED = "sealed+"
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING, Unpack
 
 from memory import models
+from memory.closing import AsyncClosing, Closing
 from memory.drive import running_loop
 from memory.flow import CheckHealth, ForgetUser, Outlook, fit, outlook
 from memory.handlers import AsyncHandler, Handler
@@ -19,15 +20,13 @@ from memory.records import Entry, Forgotten, Health, Hit, Match
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
 
 __all__ = ("AsyncMemoryManager", "MemoryManager")
 
 
-class MemoryManager(Manager):
+class MemoryManager(Closing, Manager):
     """Memory for synchronous callers: counts, plans, fits and wraps clients.
 
     Takes what `Manager` takes, and:
@@ -128,7 +127,7 @@ class MemoryManager(Manager):
             UnsupportedError: The store cannot list them.
             StoreError: The store cannot be read.
         """
-        return [*(self.handler().run(self._listed(user, after, limit).perform()))]
+        return [*self.handler().run(self._listed(user, after, limit).perform())]
 
     def search(
         self, query: str, *, user: str = "", match: Match = "all", limit: int = 10
@@ -145,7 +144,7 @@ class MemoryManager(Manager):
             UnsupportedError: The store has no search.
             StoreError: The store cannot be read.
         """
-        return [*(self.handler().run(self._searched(query, user, match, limit).perform()))]
+        return [*self.handler().run(self._searched(query, user, match, limit).perform())]
 
     def forget_user(self, user: str) -> Forgotten:
         """Remove everything of a user, with or without a name; return how much that was.
@@ -185,25 +184,12 @@ class MemoryManager(Manager):
         self.flush()
         self._close()
 
-    def __enter__(self) -> Self:
-        """Return the manager, to be closed at the end."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
-
     def handler(self) -> Handler:
         """Return who performs the effects of one flow."""
         return Handler(self.outside, self.summarizer)
 
 
-class AsyncMemoryManager(Manager):
+class AsyncMemoryManager(AsyncClosing, Manager):
     """Memory for asynchronous callers; as `MemoryManager` with `await`.
 
     Args:
@@ -271,12 +257,7 @@ class AsyncMemoryManager(Manager):
         after: Entry | None = None,
         limit: int = 100,
     ) -> list[Entry]:
-        """Return a page of the conversations in the store, by user and name.
-
-        Args:
-            user: Whose; None for those of all users.
-            after: The last one of the page before; None for the first page.
-            limit: How many at most.
+        """Return a page of conversations; see `MemoryManager.conversations`.
 
         Raises:
             UnsupportedError: The store cannot list them.
@@ -287,13 +268,7 @@ class AsyncMemoryManager(Manager):
     async def search(
         self, query: str, *, user: str = "", match: Match = "all", limit: int = 10
     ) -> list[Hit]:
-        """Return the messages of all conversations of a user that match, best first.
-
-        Args:
-            query: See `Conversation.search`.
-            user: Whose; empty for conversations of nobody in particular.
-            match: `"all"` of the terms have to be in a message, or `"any"` of them.
-            limit: How many at most.
+        """Return the messages of a user that match; see `MemoryManager.search`.
 
         Raises:
             UnsupportedError: The store has no search.
@@ -302,7 +277,7 @@ class AsyncMemoryManager(Manager):
         return [*(await self.handler().run(self._searched(query, user, match, limit).perform()))]
 
     async def forget_user(self, user: str) -> Forgotten:
-        """Remove everything of a user, with or without a name; return how much that was.
+        """Remove everything of a user; see `MemoryManager.forget_user`.
 
         Raises:
             ConfigError: `user` is empty: conversations of nobody are forgotten one by one.
@@ -312,7 +287,7 @@ class AsyncMemoryManager(Manager):
         return await self.handler().run(effect.perform())
 
     async def health(self) -> Health:
-        """Return how the store is, and where.
+        """Return how the store is, and where; see `MemoryManager.health`.
 
         Raises:
             UnsupportedError: The store does not tell.
@@ -326,26 +301,13 @@ class AsyncMemoryManager(Manager):
         return not waited or not (await asyncio.wait(waited, timeout=timeout))[1]
 
     async def aclose(self) -> None:
-        """Wait for what runs in the background, and close the store if it was given as a URL."""
+        """Wait for what runs in the background, and close the store; see `MemoryManager.close`."""
         await self.flush()
         close = getattr(self._owned, "aclose", None)
         if close is None:
             self._close()
         else:
             await close()
-
-    async def __aenter__(self) -> Self:
-        """Return the manager, to be closed at the end."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        await self.aclose()
 
     def handler(self) -> AsyncHandler:
         """Return who performs the effects of one flow."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
+
+from memory.forks import Forking, attend
 
 if TYPE_CHECKING:
     from memory.records import Log, LogKey
 
 __all__ = ("Held", "LogCache")
-
-
-_caches: weakref.WeakSet[LogCache] = weakref.WeakSet()
-"""All caches, for the moment of a fork."""
 
 
 class Held(NamedTuple):
@@ -27,7 +23,7 @@ class Held(NamedTuple):
     weight: int
 
 
-class LogCache:
+class LogCache(Forking):
     """The logs that were read most recently; safe to share between threads.
 
     Args:
@@ -39,13 +35,14 @@ class LogCache:
         self._lock = threading.Lock()
         self._held: OrderedDict[LogKey, Held] = OrderedDict()
         self._weight = 0
-        _caches.add(self)
+        attend(self)
 
-    def reset(self) -> None:
-        """Begin anew in a process that was forked, perhaps amid a change."""
-        self._lock = threading.Lock()
-        self._held = OrderedDict()
-        self._weight = 0
+    def after_fork(self, *, child: bool) -> None:
+        """Begin anew in the child: somebody may have been amid a change."""
+        if child:
+            self._lock = threading.Lock()
+            self._held = OrderedDict()
+            self._weight = 0
 
     def get(self, key: LogKey) -> Held | None:
         """Return what is held of a log."""
@@ -90,12 +87,3 @@ class LogCache:
         held = self._held.pop(key, None)
         if held is not None:
             self._weight -= held.weight
-
-
-def _forked() -> None:
-    for cache in [*_caches]:
-        cache.reset()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     from memory.stores.contract import Store
 
-__all__ = ("KEYS", "open_store")
+__all__ = ("KEYS", "SEALED", "open_store")
 
 KEYS = "KIMI_MEMORY_SEAL_KEYS"
 """The variable with the keys of sealed stores: Fernet keys, the newest first, with commas."""
 SEALED = "sealed+"
+"""What stands before the URL of the store inside of a sealed one."""
 KINDS = 'use "sqlite", "sqlite:///path", "postgresql://…", "redis://…" or "volatile"'
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from memory.closing import AsyncClosing, Closing
 from memory.errors import ConfigError
 from memory.stores.cache import LogCache
 from memory.stores.postgres_pools import Pools
@@ -12,9 +13,6 @@ from memory.stores.sql import Dialect
 from memory.stores.verbs import AsyncSearchVerbs, SearchVerbs
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
     T = TypeVar("T")
@@ -28,6 +26,7 @@ def _dialect(schema: str | None) -> Dialect:
         now="extract(epoch FROM clock_timestamp())::float8",
         members="SELECT json_array_elements_text(?::json)",
         matches="d.terms @@ ?::tsquery",
+        scoped=lambda scope, wanted, match: f"'{scope}' & ({wanted.tsquery(match)})",
         shared="FOR KEY SHARE OF c",
         # A server may come back from a crash, or as a replica, without the latest commits.
         preceded=(
@@ -38,7 +37,7 @@ def _dialect(schema: str | None) -> Dialect:
     )
 
 
-class PostgresStore(SearchVerbs):
+class PostgresStore(Closing, AsyncClosing, SearchVerbs):
     """A store in a PostgreSQL database, whose schema `kimi-memory db upgrade` makes.
 
     No connection is held between two calls, none needs a session of its own, and statements are
@@ -51,6 +50,9 @@ class PostgresStore(SearchVerbs):
             has to be open, and stays yours to close. Ours are for threads, which tasks use too.
         size: How many connections our own pools may have.
         timeout: Seconds to wait for a connection.
+
+    Attributes:
+        location: Where the database is, without credentials.
 
     Raises:
         ConfigError: An argument is wrong, or psycopg is not installed.
@@ -75,7 +77,8 @@ class PostgresStore(SearchVerbs):
             msg = f"schema={schema!r} must be a plain name"
             raise ConfigError(msg)
         self._pools = Pools(url, pool, _dialect(schema), size=size, timeout=timeout)
-        programs = SearchPrograms(self._pools.dialect, LogCache(), self._pools.location)
+        self.location = self._pools.location
+        programs = SearchPrograms(self._pools.dialect, LogCache(), self.location)
         super().__init__(programs, self._pools.perform)
         self.asynchronous = AsyncSearchVerbs(programs, self._pools.aperform)
 
@@ -98,32 +101,6 @@ class PostgresStore(SearchVerbs):
 
         await to_thread.run_sync(self._pools.close)
 
-    def __enter__(self) -> Self:
-        """Return the store, to be closed at the end."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close our own connections."""
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        """Return the store, to be closed at the end."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close our own connections."""
-        await self.aclose()
-
     def __repr__(self) -> str:
         """Return where the database is, without credentials."""
-        return f"PostgresStore({self._pools.location!r})"
+        return f"PostgresStore({self.location!r})"

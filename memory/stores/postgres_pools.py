@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 import time
-import weakref
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from memory.drive import arun, run
 from memory.errors import ConfigError, CorruptError, SchemaError, StoreError
 from memory.flow import Effect
+from memory.forks import Forking, attend
 from memory.stores.sql import Dialect, Statement, Transaction
 from memory.stores.upgrading import check_version, upgrade
 
@@ -38,10 +39,10 @@ _abandoned: list[object] = []
 """Pools from before a fork: closing their connections here would close those of the parent."""
 _COMMITTED = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
 """Each statement sees what others have written by then: who waited for a lock depends on it."""
-_VERSION = "SELECT max(version) FROM memory_schema"
+_VERSION = Statement("SELECT max(version) FROM memory_schema")
 
 
-class Pools:
+class Pools(Forking):
     """The connections to one database: ours, for threads, or a pool of the caller's."""
 
     def __init__(
@@ -58,9 +59,7 @@ class Pools:
         self._down = 0.0
         self._checked = False
         self.location = self._located(url, pool)
-        if hasattr(os, "register_at_fork"):
-            here = weakref.ref(self)
-            os.register_at_fork(after_in_child=lambda: _forked(here()))
+        attend(self)
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Carry out a transaction in a thread and return what its steps return."""
@@ -124,11 +123,12 @@ class Pools:
         if pool is not None:
             pool.close()
 
-    def reset(self) -> None:
-        """Begin anew in a process that was forked."""
-        _abandoned.append((self._sync, self._given))
-        self._lock = threading.Lock()
-        self._sync = None
+    def after_fork(self, *, child: bool) -> None:
+        """Begin anew in the child."""
+        if child:
+            _abandoned.append((self._sync, self._given))
+            self._lock = threading.Lock()
+            self._sync = None
 
     @property
     def _wait(self) -> float:
@@ -172,54 +172,39 @@ class Pools:
 
     def _carried_out(self, connection: Connection[Any], transaction: Transaction[T]) -> T:
         if not transaction.write:
-            return self._pumped(connection, transaction.steps())
+            return run(transaction.steps(), partial(self._rows, connection))
         with connection.transaction():
             if self._given is not None:
                 connection.execute(_COMMITTED)
-            return self._pumped(connection, transaction.steps())
+            return run(transaction.steps(), partial(self._rows, connection))
 
     async def _acarried_out(
         self, connection: AsyncConnection[Any], transaction: Transaction[T]
     ) -> T:
         if not transaction.write:
-            return await self._apumped(connection, transaction.steps())
+            return await arun(transaction.steps(), partial(self._arows, connection))
         async with connection.transaction():
             if self._given is not None:
                 await connection.execute(_COMMITTED)
-            return await self._apumped(connection, transaction.steps())
+            return await arun(transaction.steps(), partial(self._arows, connection))
 
-    def _pumped(self, connection: Connection[Any], steps: Steps[T]) -> T:
-        rows: list[Row] | None = None
-        try:
-            while True:
-                statement = next(steps) if rows is None else steps.send(rows)
-                cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
-                done = cursor.execute(self.dialect.sql(statement.sql), statement.parameters)
-                rows = [(done.rowcount,)] if done.description is None else done.fetchall()
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+    def _rows(self, connection: Connection[Any], statement: Statement) -> list[Row]:
+        cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
+        done = cursor.execute(self.dialect.sql(statement.sql), statement.parameters)
+        return [(done.rowcount,)] if done.description is None else done.fetchall()
 
-    async def _apumped(self, connection: AsyncConnection[Any], steps: Steps[T]) -> T:
-        rows: list[Row] | None = None
-        try:
-            while True:
-                statement = next(steps) if rows is None else steps.send(rows)
-                cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
-                done = await cursor.execute(self.dialect.sql(statement.sql), statement.parameters)
-                rows = [(done.rowcount,)] if done.description is None else await done.fetchall()
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+    async def _arows(self, connection: AsyncConnection[Any], statement: Statement) -> list[Row]:
+        cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
+        done = await cursor.execute(self.dialect.sql(statement.sql), statement.parameters)
+        return [(done.rowcount,)] if done.description is None else await done.fetchall()
 
     def _check(self, connection: Connection[Any]) -> None:
         """Look once whether the schema is the one we know."""
         if not self._checked:
             try:
-                cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
-                found = cursor.execute(self.dialect.qualified(_VERSION)).fetchone()
+                found = self._rows(connection, _VERSION)
             except self._psycopg.errors.UndefinedTable:
-                found = None
+                found = []
             if not connection.autocommit:
                 connection.rollback()
             self._known(found)
@@ -227,17 +212,15 @@ class Pools:
     async def _acheck(self, connection: AsyncConnection[Any]) -> None:
         if not self._checked:
             try:
-                cursor = connection.cursor(row_factory=self._psycopg.rows.tuple_row)
-                await cursor.execute(self.dialect.qualified(_VERSION))
-                found = await cursor.fetchone()
+                found = await self._arows(connection, _VERSION)
             except self._psycopg.errors.UndefinedTable:
-                found = None
+                found = []
             if not connection.autocommit:
                 await connection.rollback()
             self._known(found)
 
-    def _known(self, found: Row | None) -> None:
-        check_version(self.dialect, (found[0] if found else 0) or 0, self.location)
+    def _known(self, found: list[Row]) -> None:
+        check_version(self.dialect, (found[0][0] if found else 0) or 0, self.location)
         self._checked = True
 
     def _again(self, error: Exception, attempt: int) -> bool:
@@ -317,8 +300,3 @@ def _transaction(effect: Effect[Any]) -> Transaction[Any]:
         msg = f"no handler for {type(effect).__name__}"
         raise TypeError(msg)
     return effect
-
-
-def _forked(pools: Pools | None) -> None:
-    if pools is not None:
-        pools.reset()

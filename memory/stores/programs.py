@@ -11,17 +11,17 @@ from memory.errors import ConflictError, CorruptError
 from memory.records import Compaction, Entry, Forgotten, Health, Log, LogKey, Record, Turn
 from memory.stores.codec import decode, encode, hashes_of, messages_after, messages_in
 from memory.stores.keys import key_digest, owner_digest, readable, unreadable
+from memory.stores.removing import removal
 from memory.stores.sql import Row, Statement, Transaction, insert
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
-    from typing import TypeAlias, TypeVar
+    from typing import TypeAlias
 
     from memory.flow import Flow
     from memory.stores.cache import Held, LogCache
     from memory.stores.sql import Dialect, Steps
 
-    T = TypeVar("T")
     Places: TypeAlias = Generator[Statement, list[Row], None]
 
 __all__ = ("Programs", "query")
@@ -89,16 +89,6 @@ LIMIT ?
 """
 _LIST = _ENTRIES.replace("{whose}", "namespace")
 _LIST_OWN = _ENTRIES.replace("{whose}", "owner")
-_REMOVE = "DELETE FROM memory_conversations WHERE key = ? RETURNING id"
-_REMOVE_OWN = "DELETE FROM memory_conversations WHERE owner = ? RETURNING id"
-_HELD = """
-SELECT count(*), COALESCE(sum(messages), 0),
-  COALESCE(sum(CASE WHEN kind = 'compaction' THEN 1 ELSE 0 END), 0),
-  (SELECT count(*) FROM memory_documents d WHERE d.conversation_id = ?)
-FROM memory_records
-WHERE conversation_id = ?
-"""
-_OF = ("memory_documents", "memory_hashes", "memory_records")
 _ACQUIRE = """
 INSERT INTO memory_leases (key, purpose, owner, holder, until)
 VALUES (?, ?, ?, ?, {now} + ?)
@@ -126,6 +116,10 @@ class Programs:
         # Which conversation a log is and a version it has reached, as far as that was seen here.
         self._seen: GenerationCache[tuple[int, int]] = GenerationCache(entries=100_000)
 
+    def where(self, number: int, seq: int) -> str:
+        """Return what errors call a record."""
+        return f"record {seq} of conversation {number} in {self.location}"
+
     def load(self, key: LogKey) -> Flow[Log]:
         """Return a log: what is held of it, and what was appended since."""
         held = self.cache.get(key)
@@ -147,7 +141,7 @@ class Programs:
             return log
         new, weight = [], held.weight if held else 0
         for seq, (_, place, kind, body) in enumerate(rows, log.version + 1):
-            where = f"record {seq} of conversation {number} in {self.location}"
+            where = self.where(number, seq)
             if place != seq:
                 raise CorruptError(where, "it is missing")
             new.append(decode(kind, body, where=where))
@@ -188,14 +182,19 @@ class Programs:
 
         What it did not change a row for, `append` has to do, or to refuse.
         """
-        record = records[0]
-        number, version = self._seen.get(key) or (0, 0)
-        if len(records) > 1 or not 0 < expected <= version or not isinstance(record, Turn):
+        number = self._reached(key, records[0], expected)
+        if len(records) > 1 or not number:
             return None
-        (kind, body), count = encode(record), len(record.messages)
-        mine = secrets.token_hex(4)
-        place = (expected + 1, kind, count, record.start + count, mine, body)
-        return Statement(_NEXT, (*place, number, expected))
+        row = _row(records[0], encode(records[0]), expected, secrets.token_hex(4))
+        return Statement(_NEXT, (*row, number, expected))
+
+    def _reached(self, key: LogKey, record: Record, expected: int) -> int:
+        """Return the conversation that a turn can simply be put into, or 0.
+
+        It has reached that version, as was seen here, and a turn tells how many messages follow.
+        """
+        number, version = self._seen.get(key) or (0, 0)
+        return number if 0 < expected <= version and isinstance(record, Turn) else 0
 
     def noted(self, key: LogKey, version: int) -> None:
         """Know that a log has reached a version by a short append."""
@@ -215,19 +214,15 @@ class Programs:
         Raises:
             ConflictError: Somebody else's is.
         """
-        kind, body = encoded
-        count, total = messages_in(record), messages_after(record, -1)
-        number, version = self._seen.get(key) or (0, 0)
-        if 0 < expected <= version and total >= 0:
-            values = (expected + 1, kind, count, total, mine, body, number, expected)
-            ((done,),) = yield Statement(_NEXT, values)
+        row, digest = _row(record, encoded, expected, mine), key_digest(key)
+        number = self._reached(key, record, expected)
+        if number:
+            ((done,),) = yield Statement(_NEXT, (*row, number, expected))
             if done:
                 return number
         elif not expected:
             yield Statement(_BEGIN, _names(key))
-        digest = key_digest(key)
-        more = (expected + 1, kind, count, None if total < 0 else total, mine, body)
-        found = yield Statement(_APPEND, (*more, expected, digest, expected))
+        found = yield Statement(_APPEND, (*row, expected, digest, expected))
         if not found:
             yield from _refused(digest, expected, mine)
             return None
@@ -247,8 +242,7 @@ class Programs:
         texts = json.dumps([link.hex() for link in hashes])
         rows = yield from query(_FIND, (owner_digest(namespace, user), texts)).perform()
         found = (
-            decode(kind, body, where=f"record {seq} of conversation {number} in {self.location}")
-            for number, seq, kind, body in rows
+            decode(kind, body, where=self.where(number, seq)) for number, seq, kind, body in rows
         )
         return tuple(record for record in found if isinstance(record, Compaction))
 
@@ -275,16 +269,12 @@ class Programs:
     def forget(self, key: LogKey) -> Flow[Forgotten]:
         """Remove a log."""
         self.cache.drop(key)
-        digest = key_digest(key)
-        leases = Statement("DELETE FROM memory_leases WHERE key = ?", (digest,))
-        return (yield from _removal(Statement(_REMOVE, (digest,)), leases).perform())
+        return (yield from removal("key", key_digest(key)).perform())
 
     def forget_user(self, namespace: str, user: str) -> Flow[Forgotten]:
         """Remove all logs of a user."""
         self.cache.drop_user(namespace, user)
-        owner = owner_digest(namespace, user)
-        leases = Statement("DELETE FROM memory_leases WHERE owner = ?", (owner,))
-        return (yield from _removal(Statement(_REMOVE_OWN, (owner,)), leases).perform())
+        return (yield from removal("owner", owner_digest(namespace, user)).perform())
 
     def acquire(self, key: LogKey, purpose: str, owner: str, seconds: float) -> Flow[bool]:
         """Take or renew a lease."""
@@ -323,9 +313,11 @@ def query(
     return Transaction(steps=steps, write=write)
 
 
-def _removal(conversations: Statement, leases: Statement) -> Transaction[Forgotten]:
-    """Return a transaction that removes conversations with all that belongs to them."""
-    return Transaction(steps=lambda: _removed(conversations, leases), write=True)
+def _row(record: Record, encoded: tuple[str, str], expected: int, mine: str) -> Row:
+    """Return what stands in the row of the record after version `expected`, in that order."""
+    kind, body = encoded
+    total = messages_after(record, -1)
+    return (expected + 1, kind, messages_in(record), None if total < 0 else total, mine, body)
 
 
 def _names(key: LogKey) -> Row:
@@ -368,23 +360,3 @@ def _refused(digest: bytes, expected: int, mine: str) -> Steps[None]:
         return
     rows = yield Statement(_STATE, (digest,))
     raise ConflictError(expected=expected, actual=rows[0][0] or 0)
-
-
-def _removed(conversations: Statement, leases: Statement) -> Steps[Forgotten]:
-    numbers = [number for (number,) in (yield conversations)]
-    records = messages = compactions = documents = 0
-    for number in numbers:
-        (held,) = yield Statement(_HELD, (number, number))
-        records, messages = records + held[0], messages + held[1]
-        compactions, documents = compactions + held[2], documents + held[3]
-        for table in _OF:
-            yield Statement(f"DELETE FROM {table} WHERE conversation_id = ?", (number,))  # noqa: S608
-    ((gone,),) = yield leases
-    return Forgotten(
-        logs=len(numbers),
-        records=records,
-        messages=int(messages),
-        compactions=int(compactions),
-        documents=documents,
-        leases=gone,
-    )

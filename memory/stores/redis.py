@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from memory.closing import AsyncClosing, Closing
 from memory.errors import ConfigError
 from memory.stores.cache import LogCache
 from memory.stores.redis_links import Links
@@ -11,9 +12,6 @@ from memory.stores.redis_programs import RedisPrograms
 from memory.stores.verbs import AsyncVerbs, Verbs
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     import redis
     import redis.asyncio
 
@@ -22,7 +20,7 @@ __all__ = ("RedisStore",)
 PREFIX = "kimi-memory"
 
 
-class RedisStore(Verbs):
+class RedisStore(Closing, AsyncClosing, Verbs):
     """A store in Redis 5 or later, a cluster of them, or what speaks its language.
 
     It needs core commands only, and keys that begin with `prefix`. What is written is as durable
@@ -85,32 +83,6 @@ class RedisStore(Verbs):
         """
         self.close()
         await self._links.aclose()
-
-    def __enter__(self) -> Self:
-        """Return the store, to be closed at the end."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connections of functions."""
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        """Return the store, to be closed at the end."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connections of functions and of this event loop."""
-        await self.aclose()
 
     def __repr__(self) -> str:
         """Return where the server is."""

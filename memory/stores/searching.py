@@ -17,7 +17,6 @@ from memory.stores.sql import Statement, Transaction, insert
 
 if TYPE_CHECKING:
     from memory.flow import Flow, Search
-    from memory.records import Match
     from memory.stores.search import Term
     from memory.stores.sql import Row, Steps
 
@@ -79,7 +78,7 @@ class SearchPrograms(Programs):
         corpus = yield from self._corpus(wanted, scope, (owner, own, own))
         found: dict[int, Candidate] = {}
         for probe in probes(wanted, match, corpus.frequencies):
-            terms = (self._matching(scope, probe, match), CANDIDATES)
+            terms = (self.dialect.scoped(scope, probe, match), CANDIDATES)
             rows = yield from query(_CANDIDATES, terms).perform()
             found |= {row[0]: _candidate(row) for row in rows}
         hits: list[Hit] = []
@@ -107,8 +106,7 @@ class SearchPrograms(Programs):
         rows: list[Row] = []
         least: int | None = None
         for seq, kind, body in (yield Statement(_TURNS, (number, mark, stop))):
-            where = f"record {seq} of conversation {number} in {self.location}"
-            turn = decode(kind, body, where=where)
+            turn = decode(kind, body, where=self.where(number, seq))
             assert isinstance(turn, Turn)  # noqa: S101  # its kind says so
             least = turn.start if least is None else min(least, turn.start)
             if rows and rows[-1][1] >= turn.start:
@@ -127,23 +125,16 @@ class SearchPrograms(Programs):
         ((documents, length),) = yield from query(_COUNT, where).perform()
         frequencies: dict[Term, int] = {}
         for term in wanted.terms:
-            terms = (self._matching(scope, Query((term,)), "any"),)
+            terms = (self.dialect.scoped(scope, Query((term,)), "any"),)
             ((frequencies[term],),) = yield from query(_FREQUENCY, terms).perform()
         return Corpus(documents=documents, length=int(length), frequencies=frequencies)
-
-    def _matching(self, scope: str, wanted: Query, match: Match) -> str:
-        """Return a query within a scope as the index of this database reads it."""
-        if self.dialect.name == "sqlite":
-            return f'scope:"{scope}" AND words:({wanted.fts5(match)})'
-        return f"'{scope}' & ({wanted.tsquery(match)})"
 
     def _hits(self, candidate: Candidate, score: float) -> Flow[tuple[Hit, ...]]:
         number, seq, item = candidate.row
         rows = yield from query(_MESSAGE, (number, seq)).perform()
         if not rows:  # forgotten meanwhile
             return ()
-        where = f"record {seq} of conversation {number} in {self.location}"
-        turn = decode(*rows[0], where=where)
+        turn = decode(*rows[0], where=self.where(number, seq))
         assert isinstance(turn, Turn)  # noqa: S101  # nothing else is indexed
         message = turn.messages[item]
         hit = Hit(

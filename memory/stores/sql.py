@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
@@ -18,7 +18,10 @@ from memory.flow import Effect
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
-__all__ = ("Dialect", "Row", "Statement", "Steps", "Transaction", "insert")
+    from memory.records import Match
+    from memory.stores.search import Query
+
+__all__ = ("Dialect", "Row", "Statement", "Steps", "Transaction", "insert", "scripts_of")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -69,6 +72,7 @@ class Dialect:
         now: An expression for the seconds since 1970.
         members: A query for the texts of a JSON list, its parameter.
         matches: A condition for documents that match a query, its parameter.
+        scoped: Makes that query of a scope, what is looked for in it, and how.
         shared: What keeps the row of a conversation from being removed until the transaction ends.
         preceded: A condition for the record before a new one to be there still, its place the
             parameter.
@@ -80,6 +84,7 @@ class Dialect:
     now: str
     members: str
     matches: str
+    scoped: Callable[[str, Query, Match], str]
     shared: str = ""
     preceded: str = "? > 0"
     mark: str = "?"
@@ -100,21 +105,27 @@ class Dialect:
         """Return a text in which the names of our tables say in which schema they are."""
         return _OURS.sub(f"{self.tables}memory_", text) if self.tables else text
 
-    @cached_property
+    @property
     def scripts(self) -> tuple[tuple[int, str, str], ...]:
         """Number, name and text of the schema files, in order."""
-        folder = Path(__file__).with_name("schema") / self.name
-        found = ((path, _NUMBERED.fullmatch(path.name)) for path in sorted(folder.iterdir()))
-        return tuple(
-            (int(name[1]), path.name, path.read_text(encoding="utf-8"))
-            for path, name in found
-            if name is not None
-        )
+        return scripts_of(self.name)
 
     @property
     def latest(self) -> int:
         """The version of the schema that this library reads and writes."""
         return self.scripts[-1][0]
+
+
+@cache
+def scripts_of(kind: str) -> tuple[tuple[int, str, str], ...]:
+    """Return number, name and text of the schema files of a kind of database, in order."""
+    folder = Path(__file__).with_name("schema") / kind
+    found = ((path, _NUMBERED.fullmatch(path.name)) for path in sorted(folder.iterdir()))
+    return tuple(
+        (int(name[1]), path.name, path.read_text(encoding="utf-8"))
+        for path, name in found
+        if name is not None
+    )
 
 
 def insert(table: str, columns: str, rows: Sequence[Row]) -> Iterator[Statement]:

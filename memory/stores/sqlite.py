@@ -6,8 +6,9 @@ import math
 import os
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
+from memory.closing import Closing
 from memory.errors import ConfigError
 from memory.records import Forgotten
 from memory.stores.cache import LogCache
@@ -17,12 +18,8 @@ from memory.stores.verbs import SearchVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from memory.records import LogKey, Record
-
-    T = TypeVar("T")
 
 __all__ = ("SqliteStore", "default_path")
 
@@ -38,7 +35,7 @@ def default_path() -> Path:
     return user_data_path("kimi-memory", appauthor=False) / "memory.db"
 
 
-class SqliteStore(SearchVerbs):
+class SqliteStore(Closing, SearchVerbs):
     """A store in one SQLite file, which is made on first use, for its owner only.
 
     Writers of all threads and processes take turns; readers never wait for them. A power cut may
@@ -108,19 +105,6 @@ class SqliteStore(SearchVerbs):
     def close(self) -> None:
         """Close the file; once is enough, and using the store again opens it again."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        """Return the store, to be closed at the end."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self.close()
 
     def __repr__(self) -> str:
         """Return which file it is."""

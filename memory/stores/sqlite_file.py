@@ -10,16 +10,19 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from memory.drive import run
 from memory.errors import CorruptError, StoreError
+from memory.forks import Forking, attend
 from memory.stores.gate import Gate
 from memory.stores.sql import Dialect, Statement, Transaction
 from memory.stores.upgrading import check_version, upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from memory.flow import Effect
     from memory.stores.sql import Row, Steps
@@ -33,18 +36,18 @@ RETRY = 0.02
 """Seconds between attempts at what SQLite does not wait for by itself."""
 _abandoned: list[object] = []
 """Connections that were in use at a fork: closing them in the child would spoil the parent's."""
-_files: weakref.WeakSet[File] = weakref.WeakSet()
-"""All files, for the moment of a fork."""
+
 
 DIALECT = Dialect(
     name="sqlite",
     now="kimi_now()",
     members="SELECT value FROM json_each(?)",
     matches="d.id IN (SELECT rowid FROM memory_terms WHERE memory_terms MATCH ?)",
+    scoped=lambda scope, wanted, match: f'scope:"{scope}" AND words:({wanted.fts5(match)})',
 )
 
 
-class File:
+class File(Forking):
     """The connections to one file: one that writes, and as many that read as are needed at once."""
 
     def __init__(self, path: str, *, timeout: float, synchronous: str) -> None:
@@ -60,7 +63,7 @@ class File:
         self.owed = False
         weakref.finalize(self, _close, self._all)
         self._gate = Gate()
-        _files.add(self)
+        attend(self)
 
     def perform(self, effect: Effect[Any]) -> Any:
         """Carry out a transaction and return what its steps return."""
@@ -73,7 +76,7 @@ class File:
             if effect.write or self._path == MEMORY:
                 return self._write(effect.steps())
             with self._reader() as connection:
-                return _pumped(connection, effect.steps())
+                return run(effect.steps(), partial(_rows, connection))
         except (sqlite3.Error, OSError) as error:
             raise self._error(error) from error
         finally:
@@ -297,7 +300,7 @@ def _transacted(writer: sqlite3.Connection, steps: Steps[T]) -> T:
     """Carry out steps together or not at all."""
     writer.execute("BEGIN IMMEDIATE")
     try:
-        result = _pumped(writer, steps)
+        result = run(steps, partial(_rows, writer))
         writer.execute("COMMIT")
     except BaseException:
         if writer.in_transaction:
@@ -306,19 +309,8 @@ def _transacted(writer: sqlite3.Connection, steps: Steps[T]) -> T:
     return result
 
 
-def _pumped(connection: sqlite3.Connection, steps: Steps[T]) -> T:
-    """Carry out steps and return what they return."""
-    rows: list[Row] | None = None
-    try:
-        while True:
-            statement: Statement = next(steps) if rows is None else steps.send(rows)
-            rows = _rows(connection, DIALECT.sql(statement.sql), statement.parameters)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-
-
-def _rows(connection: sqlite3.Connection, sql: str, parameters: Sequence[Any]) -> list[Row]:
+def _rows(connection: sqlite3.Connection, statement: Statement) -> list[Row]:
+    sql, parameters = DIALECT.sql(statement.sql), statement.parameters
     try:
         done = connection.execute(sql, parameters)
         return [(done.rowcount,)] if done.description is None else done.fetchall()
@@ -352,24 +344,6 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _name(error: sqlite3.Error) -> str:
     return getattr(error, "sqlite_errorname", None) or ""
-
-
-def _before_fork() -> None:
-    for file in [*_files]:
-        file.before_fork()
-
-
-def _after_fork(*, child: bool) -> None:
-    for file in [*_files]:
-        file.after_fork(child=child)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=lambda: _after_fork(child=False),
-        after_in_child=lambda: _after_fork(child=True),
-    )
 
 
 def _close(connections: list[sqlite3.Connection]) -> None:

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from memory.errors import SchemaError
-from memory.stores.sql import Statement
+from memory.stores.sql import Statement, scripts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +52,9 @@ def upgrade(dialect: Dialect) -> Steps[tuple[str, ...]]:
     return tuple(names)
 
 
-def pending(dialect: Dialect, version: int) -> tuple[str, ...]:
-    """Return the names of the files that a database at `version` lacks."""
-    return tuple(name for number, name, _ in dialect.scripts if number > version)
+def pending(kind: str, version: int) -> tuple[str, ...]:
+    """Return the names of the files that a database of that kind at `version` lacks."""
+    return tuple(name for number, name, _ in scripts_of(kind) if number > version)
 
 
 def statements(text: str) -> Iterator[str]:
@@ -86,7 +86,7 @@ def check_version(dialect: Dialect, found: int, location: str, *, behind: bool =
         )
         raise SchemaError(msg, found=found, wanted=dialect.latest)
     if found < dialect.latest and not behind:
-        missing = ", ".join(pending(dialect, found))
+        missing = ", ".join(pending(dialect.name, found))
         msg = (
             f"{location} has schema {found} and {dialect.latest} is needed ({missing}): run "
             "`kimi-memory db upgrade --store URL` once, with a user who may create tables"
