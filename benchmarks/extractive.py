@@ -14,7 +14,6 @@ import argparse
 import itertools
 import json
 import random
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,8 +21,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final, NamedTuple
 
-import splintr
-
+from benchmarks._measures import content, count, sentences
 from memory.summarizers.extractive import extract
 
 __all__ = ("main",)
@@ -41,15 +39,6 @@ LARGE: Final = (
     # measure, how much of BEAM is summarised, seconds it may take
     ("tokens", 90_000, 1.5),
     ("bytes", 1_000_000, 2.0),
-)
-
-_CJK: Final = "\u3400-\u9fff"
-_TERM: Final = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
-_END: Final = re.compile(r"(?<=[.!?])\s+|(?<=[。！？；])|\n+")
-_FUNCTION_WORDS: Final = frozenset(
-    """a an and are as at be been but by can did do does for from had has have he her his how i if
-    in is it its me my no not of on or our she so that the their them they this to was we were what
-    when where which who will with would yes you your""".split()  # noqa: SIM905  # a list is a page
 )
 
 Message = dict[str, Any]
@@ -77,23 +66,6 @@ class Score(NamedTuple):
 
 
 Method = Callable[[Conversation, int], str]
-_vocabulary = splintr.Tokenizer.from_pretrained("kimi_k2")
-
-
-def count(text: str) -> int:
-    """Return the tokens of a text as Kimi counts them."""
-    return len(_vocabulary.encode_raw(text))
-
-
-def content(text: str) -> frozenset[str]:
-    """Return the content words of a text, and the character pairs of its Chinese."""
-    found = set[str]()
-    for run in _TERM.findall(text.lower()):
-        if run[0] >= _CJK[0] and len(run) > 1:
-            found.update(map("".join, itertools.pairwise(run)))
-        elif run not in _FUNCTION_WORDS:
-            found.add(run)
-    return frozenset(found)
 
 
 def load(data: Path, name: str, limit: int | None) -> list[Conversation]:
@@ -146,7 +118,7 @@ def _sentences(conversation: Conversation) -> list[list[tuple[int, str]]]:
     """Return the sentences of each message as lines, numbered throughout."""
     numbers = itertools.count()
     return [
-        [(next(numbers), f"- {m['role']}: {s}") for s in _END.split(m["content"]) if s.strip()]
+        [(next(numbers), f"- {m['role']}: {s}") for s in sentences(m["content"])]
         for m in conversation.messages
     ]
 

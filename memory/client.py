@@ -125,6 +125,10 @@ def _given(client: C, manager: Manager) -> C:
     if not _is_ours(type(client)):
         client.__class__ = _subclass(type(client))
     setattr(client, _MEMORY, manager)
+    if isinstance(client, AsyncOpenAI):
+        manager.lent[True] = _AsyncOwn(client)
+    elif isinstance(client, OpenAI):
+        manager.lent[False] = _Own(client)
     return client
 
 

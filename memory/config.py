@@ -9,9 +9,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
+from memory.breaker import PAUSE
 from memory.errors import ConfigError
-from memory.policy import FLOOR_OF_TARGET, Oversize, Policy
-from memory.summary import Role
+from memory.notes import Role
+from memory.policy import FLOOR_OF_TARGET, Clearing, Oversize, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,17 @@ Mode = Literal["inline", "background"]
 """When summaries are written: before the prompt that needs them, or after a reply."""
 
 PREFIX = "KIMI_MEMORY_"
+_WHOLE = frozenset({"budget", "media_tokens", "reply_reserve", "choice"})
+_TEXTS = frozenset(
+    {
+        "clear_tool_results",
+        "oversize",
+        "notes_role",
+        "summarizer_model",
+        "summary_prompt",
+        "compaction",
+    }
+)
 
 
 class Options(TypedDict, total=False):
@@ -30,10 +42,15 @@ class Options(TypedDict, total=False):
     budget: int | None
     target: float
     notes: float
+    standing: float
+    identifiers: float
+    clear_tool_results: Clearing
     oversize: Oversize
     notes_role: Role
     summarizer_model: str | None
+    summary_prompt: str | None
     summary_deadline: float
+    summary_pause: float
     media_tokens: int
     reply_reserve: int
     compaction: Mode
@@ -51,12 +68,22 @@ class Settings:
             the request's model.
         target: Where a compaction brings the prompt, as a share of the limit.
         notes: How much of the limit the summaries may have together.
+        standing: How much of the limit quoted instructions may have together.
+        identifiers: How much of the limit the list of identifiers may have, at least 600 tokens;
+            0 for no list.
+        clear_tool_results: What to do with old tool results when a prompt has to become smaller:
+            take them out `"before-summary"`, so that there may be none to pay for, leave them to
+            the summary (`"off"`), or do without summaries (`"only"`).
         oversize: What to do when what may not be dropped is larger than the limit: `"raise"` a
             `BudgetError`, `"send"` it all the same, or `"shorten-tool-results"`.
         notes_role: The role of the synthetic message: `"user"`, `"system"` or `"assistant"`.
         summarizer_model: The model that writes summaries; None for that of the request.
+        summary_prompt: The instruction for summaries; None for the library's. What stands in it
+            is literal, braces included; the length wanted is added to it.
         summary_deadline: Seconds that asking for one summary may take, retries included; a server
             that keeps sending a byte now and then can take longer.
+        summary_pause: Seconds that a summariser is left alone after three failures in a row, or
+            one that no retry mends; twice as long each time it fails again.
         media_tokens: Tokens an image or video is taken to cost before the server said so.
         reply_reserve: Tokens of the window kept for a reply without `max_completion_tokens`.
         compaction: `"inline"`, when a prompt needs it, or `"background"`, after a reply, so that
@@ -67,12 +94,17 @@ class Settings:
     """
 
     budget: int | None = None
-    target: float = 0.5
-    notes: float = 0.2
+    target: float = 0.45
+    notes: float = 0.3
+    standing: float = 0.1
+    identifiers: float = 0.1
+    clear_tool_results: Clearing = "before-summary"
     oversize: Oversize = "raise"
     notes_role: Role = "user"
     summarizer_model: str | None = None
+    summary_prompt: str | None = None
     summary_deadline: float = 60.0
+    summary_pause: float = PAUSE
     media_tokens: int = 2_000
     reply_reserve: int = 8_192
     compaction: Mode = "inline"
@@ -86,11 +118,12 @@ class Settings:
         Raises:
             ConfigError: One is of the wrong type or out of range; the message names it.
         """
-        for name in ("summary_deadline", "turn_wait"):
+        for name in ("summary_deadline", "summary_pause", "turn_wait"):
             _number(name, getattr(self, name))
         for name in ("media_tokens", "reply_reserve", "choice"):
             _whole(name, getattr(self, name))
-        _name("summarizer_model", self.summarizer_model)
+        for name in ("summarizer_model", "summary_prompt"):
+            _text(name, getattr(self, name))
         _one_of("notes_role", self.notes_role, get_args(Role))
         _one_of("compaction", self.compaction, get_args(Mode))
         _number("ahead", self.ahead)
@@ -132,7 +165,7 @@ class Settings:
         Raises:
             ConfigError: A share is out of range.
         """
-        for name in ("target", "notes"):
+        for name in ("target", "notes", "standing", "identifiers"):
             _number(name, getattr(self, name))
         if self.budget is not None:
             _whole("budget", self.budget)
@@ -141,6 +174,9 @@ class Settings:
             target=self.target,
             floor=self.target * FLOOR_OF_TARGET,
             notes=self.notes,
+            standing=self.standing,
+            identifiers=self.identifiers,
+            clear_tool_results=self.clear_tool_results,
             oversize=self.oversize,
             reply_reserve=self.reply_reserve,
         )
@@ -169,11 +205,10 @@ def _file(path: str | os.PathLike[str] | None) -> dict[str, Any]:
 
 
 def _parsed(name: str, text: str) -> Any:
-    if name in ("oversize", "notes_role", "summarizer_model", "compaction"):
+    if name in _TEXTS:
         return text
-    real = ("target", "notes", "ahead", "summary_deadline", "turn_wait")
     try:
-        return float(text) if name in real else int(text)
+        return int(text) if name in _WHOLE else float(text)
     except ValueError:
         msg = f"{PREFIX}{name.upper()}={text!r} is not a number"
         raise ConfigError(msg) from None
@@ -191,9 +226,9 @@ def _one_of(name: str, value: object, allowed: Sequence[str]) -> None:
         raise ConfigError(msg)
 
 
-def _name(name: str, value: object) -> None:
-    if not isinstance(value, str | None):
-        msg = f"{name}={value!r} must be the name of a model"
+def _text(name: str, value: object) -> None:
+    if value is not None and not (isinstance(value, str) and value.strip()):
+        msg = f"{name}={value!r} must be a text that is not empty, or None"
         raise ConfigError(msg)
 
 

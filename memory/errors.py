@@ -92,13 +92,25 @@ class SummaryError(KimiMemoryError):
     Attributes:
         retryable: Whether the same request may succeed a little later.
         retry_after: Seconds the server asked to wait, or None.
+        final: Whether asking the same summariser for anything else cannot help either, as with a
+            wrong key, a model that is gone or an empty account.
+        filtered: Whether what was to be summarised was refused for its content; other messages
+            may pass.
     """
 
     def __init__(
-        self, message: str, *, retryable: bool = False, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        final: bool = False,
+        filtered: bool = False,
     ) -> None:
         self.retryable = retryable
         self.retry_after = retry_after
+        self.final = final
+        self.filtered = filtered
         super().__init__(message)
 
 

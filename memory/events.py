@@ -23,11 +23,14 @@ __all__ = (
     "Overflowed",
     "Planned",
     "PrefixDiverged",
+    "Purpose",
     "Recorded",
     "Rejected",
     "Resent",
+    "ResultsCleared",
     "Skipped",
     "StandingCapped",
+    "SummarizerPaused",
     "Summarizing",
     "Unaligned",
     "WindowLearned",
@@ -37,6 +40,11 @@ __all__ = (
 Change = Literal["completion", "compaction", "media"]
 """How a request that was refused for its size is changed: less room for the reply, a compaction,
 or a compaction of what holds images."""
+
+
+Purpose = Literal["new", "merge", "again"]
+"""What a summary is asked for: messages newly dropped, two summaries to be one, or messages of
+which there is only an extract."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +99,7 @@ class Summarizing(Event):
     cap: int
     """Tokens the summary may have."""
     form: Literal["shared", "rendered"]
+    purpose: Purpose = "new"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +124,23 @@ class FellBack(Event):
     """The offline summariser stands in for the one that was asked."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummarizerPaused(Event):
+    """A summariser that keeps failing is not asked for a while; the offline one stands in."""
+
+    model: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsCleared(Event):
+    """Old tool results are not shown any more; they are in the log."""
+
+    messages: int
+    tokens: int
+    """How many that saved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +179,11 @@ class PrefixDiverged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingCapped(Event):
-    """There was no room for all standing instructions; the oldest were left out."""
+    """There was no room for all standing instructions.
+
+    Sentences of users were left out before system messages, those before what is pinned, and of
+    each kind the oldest first.
+    """
 
     dropped: int
 

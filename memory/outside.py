@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ from memory.background import Background
 from memory.drive import running_loop
 from memory.errors import UnsupportedError
 from memory.flights import Flights
-from memory.flow import Emit, Extract, Search, Stored
+from memory.flow import Append, Emit, Extract, Now, Search, Stored
 from memory.leases import Leases
-from memory.records import SEPARATOR
+from memory.records import SEPARATOR, Logged, Pinned, Turn
+from memory.redaction import redacted
 from memory.summary import Draft
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from memory.events import Event, Hook
     from memory.flow import Effect
+    from memory.records import Record
+    from memory.redaction import Redact
     from memory.stores.contract import Store
     from memory.summary import SummaryRequest
 
@@ -51,6 +55,7 @@ class Outside:
         turns: Who has a turn in which conversation.
         leases: Who has what among the processes that share the store.
         background: Where flows run that nobody waits for.
+        redact: What is done to texts before they are stored; None for nothing.
     """
 
     store: Store
@@ -59,6 +64,7 @@ class Outside:
     flights: Flights = field(default_factory=Flights)
     turns: Flights = field(default_factory=Flights)
     background: Background = field(default_factory=Background)
+    redact: Redact | None = None
     leases: Leases = field(init=False)
     _here: _Here = field(default_factory=_Here)
 
@@ -83,12 +89,16 @@ class Outside:
 
     def _perform(self, effect: Effect[Any]) -> Any:
         match effect:
+            case Append() if self.redact is not None:
+                return self._clean(effect).on(self.store)
             case Stored():
                 return effect.on(self._able(effect))
             case Emit(event=event):
                 return self.emit(event)
             case Extract(request=request):
                 return self.extract(request)
+            case Now():
+                return time.monotonic()
         msg = f"no handler for {type(effect).__name__}"
         raise TypeError(msg)
 
@@ -100,10 +110,29 @@ class Outside:
         twin = getattr(self.store, "asynchronous", None)
         if twin is not None and running_loop() is not None:
             self._able(effect)
-            return await effect.on(twin)
+            clean = self._clean(effect) if isinstance(effect, Append) else effect
+            return await clean.on(twin)
         from anyio import to_thread  # noqa: PLC0415  # comes with openai
 
         return await to_thread.run_sync(self.perform, effect)
+
+    def _clean(self, effect: Append) -> Append:
+        """Return what is to be stored, redacted: the one place that nothing gets around."""
+        if self.redact is None:
+            return effect
+        return replace(effect, records=tuple(map(self._redacted, effect.records)))
+
+    def _redacted(self, record: Record) -> Record:
+        match record:
+            case Logged():
+                return replace(record, message=redacted(record.message, self.redact))
+            case Turn():
+                said = tuple(redacted(message, self.redact) for message in record.messages)
+                head = record.head and tuple(redacted(m, self.redact) for m in record.head)
+                return replace(record, messages=said, head=head)
+            case Pinned() if self.redact is not None:
+                return replace(record, text=self.redact(record.text))
+        return record
 
     def _able(self, effect: Stored[Any]) -> Store:
         """Return the store, if it can do what is asked.
@@ -133,6 +162,6 @@ class Outside:
         """Summarise offline."""
         from memory.summarizers.extractive import extract  # noqa: PLC0415  # only when needed
 
-        earlier = "\n".join(segment.text for segment in request.previous if request.fold)
+        earlier = "\n".join(segment.text for segment in request.previous)
         text = extract(request.slice, budget=request.cap, count=self.count, previous=earlier)
         return Draft(text=text, author="extractive")

@@ -9,24 +9,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from memory import models
 from memory.errors import ConfigError
 
-__all__ = ("Budget", "Oversize", "Plan", "Policy", "Sized", "plan", "plan_cut")
+__all__ = (
+    "NO_NOTES",
+    "Budget",
+    "Clearing",
+    "Notes",
+    "Oversize",
+    "Plan",
+    "Policy",
+    "Sized",
+    "plan",
+    "plan_cut",
+)
 
 Oversize = Literal["raise", "send", "shorten-tool-results"]
 """What to do when the messages that may not be dropped are larger than the limit."""
+
+Clearing = Literal["before-summary", "off", "only"]
+"""Whether old tool results are taken out before anything is summarised, never, or instead."""
 
 NOTES_FRAME = 128
 """Tokens of the synthetic message around its first segment: 100 exactly, 120 by the estimator."""
 FLOOR_OF_TARGET = 0.56
 """The default floor as a share of the target."""
 SEGMENT_FRAME = 24
-"""Tokens around each further segment, with the name of another author: 18 exactly."""
+"""Tokens around each segment, with its dates: 18 exactly."""
 SMALLEST_SEGMENT = 48
 """Tokens below which a summary says nothing."""
+LEAST_IDENTIFIERS = 600
+"""Tokens that identifiers may have however small the limit is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +70,10 @@ class Policy:
         target: Where a compaction brings the view.
         floor: Where a compaction does not go below, if it can help it.
         notes: How much the segments may have together.
+        first: How much the segment of one compaction may have.
+        standing: How much quoted instructions may have together.
+        identifiers: How much the list of identifiers may have; at least 600 tokens, 0 for none.
+        clear_tool_results: What to do with old tool results.
         oversize: What to do when what may not be dropped is larger than the limit.
         reply_reserve: Tokens of the window kept free for the reply when the request does not
             set `max_completion_tokens`.
@@ -64,9 +84,13 @@ class Policy:
     """
 
     budget: int | None = None
-    target: float = 0.5
-    floor: float = 0.28
-    notes: float = 0.2
+    target: float = 0.45
+    floor: float = 0.25
+    notes: float = 0.3
+    first: float = 0.06
+    standing: float = 0.1
+    identifiers: float = 0.1
+    clear_tool_results: Clearing = "before-summary"
     oversize: Oversize = "raise"
     reply_reserve: int = 8_192
     margin_measured: float = 0.02
@@ -88,6 +112,16 @@ class Policy:
             raise ConfigError(msg)
         if not 0 < self.notes < self.target:
             msg = f"0 < notes < target must hold: notes={self.notes}, target={self.target}"
+            raise ConfigError(msg)
+        if not 0 <= self.standing < 1 or not 0 <= self.identifiers < 1:
+            msg = (
+                "standing and identifiers are shares of the limit, from 0 to less than 1: "
+                f"standing={self.standing}, identifiers={self.identifiers}"
+            )
+            raise ConfigError(msg)
+        if self.clear_tool_results not in get_args(Clearing):
+            choices = ", ".join(map(repr, get_args(Clearing)))
+            msg = f"clear_tool_results={self.clear_tool_results!r}: use one of {choices}"
             raise ConfigError(msg)
         if self.oversize not in ("raise", "send", "shorten-tool-results"):
             msg = f'oversize={self.oversize!r}: use "raise", "send" or "shorten-tool-results"'
@@ -113,6 +147,10 @@ class Policy:
             return self.budget
         room = max(1, known - reserve)
         return room if self.budget is None else min(self.budget, room)
+
+    def room_for_identifiers(self, limit: int) -> int:
+        """Return the tokens that the list of identifiers may have within `limit`."""
+        return max(int(self.identifiers * limit), LEAST_IDENTIFIERS) if self.identifiers else 0
 
     def thresholds(
         self, *, limit: int, measured: float, exact: bool, cold_tools: int = 0
@@ -142,6 +180,18 @@ class Sized(NamedTuple):
     protected: bool
 
 
+class Notes(NamedTuple):
+    """What the synthetic message costs, in tokens."""
+
+    total: int
+    segments: int
+    """How much of that its segments are, with the frame of each."""
+
+
+NO_NOTES = Notes(0, 0)
+"""The cost of no synthetic message."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What to do with a view; `plan` makes it, nothing was spent on it.
@@ -153,8 +203,8 @@ class Plan:
         projected: What it is expected to cost after the compaction.
         limit: Tokens it may cost.
         cut: Parts before this one are dropped unless protected; 0 with `"send"`.
-        cap: Tokens that the new segment may have.
-        fold: Whether the new segment also rewrites all segments there are.
+        cap: Tokens that the new segment may have; 0 where none is wanted.
+        share: Tokens that all segments may have together afterwards.
         missing: Tokens by which the protected parts alone exceed the limit; 0 when they fit.
     """
 
@@ -165,7 +215,7 @@ class Plan:
     limit: int
     cut: int = 0
     cap: int = 0
-    fold: bool = False
+    share: int = 0
     missing: int = 0
 
 
@@ -177,22 +227,40 @@ class _Cut(NamedTuple):
     dropped: int
 
 
-def plan(parts: Sequence[Sized], *, fixed: int, notes: int, budget: Budget, policy: Policy) -> Plan:
+class _Room(NamedTuple):
+    """What the notes may have after a cut, in tokens."""
+
+    cap: int
+    share: int
+    after: int
+    """What the view is expected to cost then."""
+
+
+def plan(
+    parts: Sequence[Sized],
+    *,
+    fixed: int,
+    notes: Notes,
+    budget: Budget,
+    policy: Policy,
+    due: bool = False,
+) -> Plan:
     """Decide whether to compact, where to cut and how long the new segment may be.
 
     Args:
         parts: The parts of the view after the synthetic message, oldest first.
         fixed: Tokens of everything that is always sent: head, tools, opening of the reply.
-        notes: Tokens of the synthetic message there is; 0 for none.
+        notes: What the synthetic message there is costs.
         budget: The thresholds of this request.
         policy: The shares.
+        due: Whether to compact although the view fits.
     """
-    total = fixed + notes + sum(part.tokens for part in parts)
-    if total <= budget.trigger:
+    total = fixed + notes.total + sum(part.tokens for part in parts)
+    if total <= budget.trigger and not due:
         return _send(total, budget, "fits")
     cuts = _cuts(parts, fixed)
-    if not cuts and notes and total > budget.limit:
-        cuts = [_Cut(0, total - notes, 0)]  # the notes themselves are all that can shrink
+    if not cuts and notes.segments and total > budget.limit:
+        cuts = [_Cut(0, total - notes.total, 0)]  # the notes themselves are all that can shrink
     if not cuts:
         return _send(total, budget, "nothing may be dropped", missing=total - budget.limit)
     cut = _choose(cuts, notes=notes, budget=budget, policy=policy)
@@ -204,7 +272,7 @@ def plan(parts: Sequence[Sized], *, fixed: int, notes: int, budget: Budget, poli
 
 
 def plan_cut(
-    parts: Sequence[Sized], *, place: int, fixed: int, notes: int, budget: Budget, policy: Policy
+    parts: Sequence[Sized], *, place: int, fixed: int, notes: Notes, budget: Budget, policy: Policy
 ) -> Plan:
     """Plan to drop what stands before `place`, whatever that saves; nothing where all is held.
 
@@ -212,11 +280,11 @@ def plan_cut(
         parts: The parts of the view after the synthetic message, oldest first.
         place: Parts before this one are dropped unless protected.
         fixed: Tokens of everything that is always sent.
-        notes: Tokens of the synthetic message there is; 0 for none.
+        notes: What the synthetic message there is costs.
         budget: The thresholds of this request.
         policy: The shares.
     """
-    total = fixed + notes + sum(part.tokens for part in parts)
+    total = fixed + notes.total + sum(part.tokens for part in parts)
     cuts = [cut for cut in _cuts(parts, fixed) if cut.place <= place]
     if not cuts:
         return _send(total, budget, "nothing may be dropped")
@@ -224,18 +292,18 @@ def plan_cut(
 
 
 def _planned(
-    cut: _Cut, reason: str, total: int, *, notes: int, budget: Budget, policy: Policy
+    cut: _Cut, reason: str, total: int, *, notes: Notes, budget: Budget, policy: Policy
 ) -> Plan:
-    cap, fold = _segment(cut, notes=notes, budget=budget, policy=policy)
+    room = _room(cut, notes=notes, budget=budget, policy=policy)
     return Plan(
         action="compact",
         reason=reason,
         tokens=total,
-        projected=cut.rest + _notes_after(notes, cap, fold=fold),
+        projected=room.after,
         limit=budget.limit,
         cut=cut.place,
-        cap=cap,
-        fold=fold,
+        cap=room.cap,
+        share=room.share,
         missing=max(0, cut.rest + NOTES_FRAME + SMALLEST_SEGMENT - budget.limit),
     )
 
@@ -276,7 +344,7 @@ def _cuts(parts: Sequence[Sized], fixed: int) -> list[_Cut]:
     return cuts
 
 
-def _choose(cuts: Sequence[_Cut], *, notes: int, budget: Budget, policy: Policy) -> _Cut:
+def _choose(cuts: Sequence[_Cut], *, notes: Notes, budget: Budget, policy: Policy) -> _Cut:
     """Return the shallowest cut that reaches the target, or one before it when that is too deep.
 
     Parts are indivisible, so the step over a large one can leave next to nothing. Keeping that
@@ -284,33 +352,31 @@ def _choose(cuts: Sequence[_Cut], *, notes: int, budget: Budget, policy: Policy)
     """
 
     def after(cut: _Cut) -> int:
-        cap, fold = _segment(cut, notes=notes, budget=budget, policy=policy)
-        return cut.rest + _notes_after(notes, cap, fold=fold)
+        return _room(cut, notes=notes, budget=budget, policy=policy).after
 
     place = next((i for i, cut in enumerate(cuts) if after(cut) <= budget.target), None)
     if place is None:
         return cuts[-1]
     cut, shallower = cuts[place], cuts[max(0, place - 1)]
-    bare = cut.rest + notes < policy.floor * budget.limit
+    bare = cut.rest + notes.total < policy.floor * budget.limit
     gain = (budget.trigger - budget.target) // 4
     return shallower if bare and after(shallower) <= budget.trigger - gain else cut
 
 
-def _segment(cut: _Cut, *, notes: int, budget: Budget, policy: Policy) -> tuple[int, bool]:
-    """Return the cap of the new segment, and whether it must fold the others into itself."""
-    share = int(policy.notes * budget.limit)
-    source = cut.dropped
-    full = notes + share // 4 > share + NOTES_FRAME
-    least = cut.rest + notes + SEGMENT_FRAME + SMALLEST_SEGMENT
-    fold = full or not source or (notes > 0 and least > budget.limit)
-    frame = NOTES_FRAME if fold or not notes else notes + SEGMENT_FRAME
-    cap = share // 2 if fold else share // 4
-    # Where little is left verbatim, the notes may say more.
-    bare = int(policy.floor * budget.limit) - cut.rest - (0 if fold else notes)
-    cap = max(cap, min(bare, budget.target - cut.rest - frame))
-    room = budget.limit - cut.rest - frame
-    return max(SMALLEST_SEGMENT, min(cap, room, (source + (notes if fold else 0)) * 3 // 5)), fold
+def _room(cut: _Cut, *, notes: Notes, budget: Budget, policy: Policy) -> _Room:
+    """Return what the notes may have after a cut.
 
-
-def _notes_after(notes: int, cap: int, *, fold: bool) -> int:
-    return cap + (NOTES_FRAME if fold or not notes else notes + SEGMENT_FRAME)
+    Where little is left verbatim they may say more than their share; where little room is left
+    for them, less.
+    """
+    other = max(NOTES_FRAME, notes.total - notes.segments)
+    bare = int(policy.floor * budget.limit) - cut.rest - notes.segments - other
+    more = min(bare, budget.target - cut.rest - other - notes.segments)
+    cap = max(int(policy.first * budget.limit), SMALLEST_SEGMENT, more)
+    cap = min(cap, cut.dropped * 3 // 5) if cut.dropped else 0
+    room = budget.limit - cut.rest - other
+    share = min(max(int(policy.notes * budget.limit), notes.segments + more), room)
+    share = max(share, SMALLEST_SEGMENT + SEGMENT_FRAME)
+    cap = max(min(cap, share - SEGMENT_FRAME), SMALLEST_SEGMENT) if cap else 0
+    new = cap + SEGMENT_FRAME if cap else 0
+    return _Room(cap, share, cut.rest + other + min(notes.segments + new, share))

@@ -7,9 +7,9 @@ same bytes of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 __all__ = (
     "SEPARATOR",
@@ -18,16 +18,21 @@ __all__ = (
     "Forgotten",
     "Health",
     "Hit",
+    "Identifier",
     "Log",
     "LogKey",
     "Logged",
     "Match",
+    "Pinned",
     "Record",
     "Segment",
     "Shortened",
+    "Standing",
     "Turn",
     "Undone",
     "Usage",
+    "segment_of",
+    "standing_of",
 )
 
 
@@ -104,14 +109,50 @@ class Segment:
     tokens: int
     """What the text costs."""
     author: str
-    """The model that wrote it, or `"extractive"` for the offline summariser."""
+    """The model that wrote it, `"extractive"` for the offline summariser, `"caller"` for words that
+    the caller gave."""
     level: int = 0
-    """0 when it was written from messages; one more than the highest it was folded from."""
+    """0 for one run of dropped messages; one more than the higher of the two it was merged from."""
+    depth: int = 1
+    """How many times its messages were summarised on the way: 1 when it was written from them, one
+    more than the deeper of the two when it was written from their texts."""
+    prompt: str = ""
+    """The id of the instruction it was written by; empty where there was none."""
+    dates: tuple[str, str] = ("", "")
+    """The first and the last date that its messages open with; empty where none does."""
+
+
+class Standing(NamedTuple):
+    """A wish that holds until it is taken back, quoted in the notes."""
+
+    text: str
+    source: Literal["pinned", "system", "user"]
+    """Who asked that it hold: `pin()`, a later system message, or a sentence of the user."""
+
+
+class Identifier(NamedTuple):
+    """Something that can be referred to again, such as an id, a path or an amount."""
+
+    label: str
+    """What it is: the name of the argument or key it stood under, or its kind; may be empty."""
+    value: str
+
+
+def segment_of(body: Mapping[str, Any]) -> Segment:
+    """Return the segment that stands in a JSON object; the first version had fewer keys."""
+    depth = body.get("depth", 1 + body["level"])  # it folded texts, and counted how often
+    first, last = body.get("dates") or ("", "")
+    return Segment(**{**body, "depth": depth, "dates": (first, last)})
+
+
+def standing_of(item: str | Sequence[Any]) -> Standing:
+    """Return what stands in a JSON value; the first version knew system messages only, as texts."""
+    return Standing(item, "system") if isinstance(item, str) else Standing(*item)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortened:
-    """A tool result of which only the beginning and the end are sent."""
+    """A tool result of which only the beginning and the end are sent, or nothing at all."""
 
     index: int
     """Which message, counted from 0 without the head."""
@@ -136,8 +177,10 @@ class Compaction:
     kept: tuple[int, ...] = ()
     """Messages among the covered ones that are still sent verbatim, by index."""
     segments: tuple[Segment, ...] = ()
-    standing: tuple[str, ...] = ()
-    """Later system messages among the covered ones, quoted."""
+    standing: tuple[Standing, ...] = ()
+    """What holds until it is taken back, quoted."""
+    identifiers: tuple[Identifier, ...] = ()
+    """What can be referred to again among the covered messages, the most useful first."""
     shortened: tuple[Shortened, ...] = ()
     synthetic: Mapping[str, Any] | None = None
     """The message that stands for what is covered; None when nothing is."""
@@ -196,7 +239,19 @@ class Undone:
     """The mark of the compaction."""
 
 
-Record = Compaction | Logged | Turn | Undone
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """Something stays in the view from now on, or does not have to any more."""
+
+    text: str = ""
+    """A sentence that the notes quote; empty where a message is meant."""
+    digest: bytes | None = None
+    """The digest of a message that stays verbatim."""
+    held: bool = True
+    """Whether it stays."""
+
+
+Record = Compaction | Logged | Pinned | Turn | Undone
 """Anything a log holds."""
 
 

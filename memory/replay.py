@@ -15,7 +15,7 @@ from memory.identity import digest
 from memory.invariants import Sending, violations
 from memory.messages import WireMessage, head_length
 from memory.records import Compaction
-from memory.summary import PROMPT_ID
+from memory.summary import MARK
 from memory.view import Thread, View
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class Tap:
     def note(self, options: Any) -> bool:
         """Remember a request; return whether it asks for a summary."""
         body = {**options.json_data, **(options.extra_json or {})}
-        is_summary = f"[{PROMPT_ID}" in str(body["messages"][-1].get("content"))[:80]
+        is_summary = f"[{MARK}" in str(body["messages"][-1].get("content"))[:80]
         (self.summaries if is_summary else self.chats).append(body)
         return is_summary
 

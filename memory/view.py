@@ -5,26 +5,26 @@ A view is a pure function of the caller's messages and one `Compaction`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from memory.identity import Seen, link, see
 from memory.messages import (
-    HEAD_ROLES,
+    Part,
     WireMessage,
     end_of_read,
     head_length,
     last_user,
-    role_of,
     split,
     text_of,
 )
 from memory.records import Compaction, Shortened
 
-__all__ = ("Thread", "View", "adopted", "covering", "hides", "shorten")
+__all__ = ("Thread", "View", "adopted", "covering", "revealing", "shorten")
 
 GAP = "\n[… {count:,} characters left out to fit the token budget …]\n"
+CLEARED = "[{count:,} characters of this result are not shown any more; they are in the log]"
 
 
 T = TypeVar("T")
@@ -180,24 +180,44 @@ def covering(records: Iterable[Compaction], thread: Thread) -> list[Compaction]:
     """
     links = thread.links
     needed = [i for indexes, protected in View(thread).parts() if protected for i in indexes]
-    # A record that shortens messages speaks for the input it was made for and for no other.
     known = [
-        record
+        _portable(record)
         for record in records
-        if not record.shortened
-        and _matches(record.covered, record.coverage, links)
+        if _matches(record.covered, record.coverage, links)
         and all(index >= record.covered or index in record.kept for index in needed)
     ]
     views = {(record.mark, record.covered, record.kept): record for record in known}
     return sorted(views.values(), key=lambda record: record.covered)
 
 
-def hides(record: Compaction, thread: Thread) -> bool:
-    """Return whether a record leaves out a message of this input that is pinned."""
+def _portable(record: Compaction) -> Compaction:
+    """Return what a record says of any input that begins with what it covers.
+
+    What it shortens after that speaks for the input it was made for and for no other.
+    """
+    if not record.shortened:
+        return record
+    shortened = tuple(each for each in record.shortened if each.index < record.covered)
+    return replace(record, shortened=shortened)
+
+
+def revealing(record: Compaction, thread: Thread) -> Compaction:
+    """Return a record that leaves out nothing of this input that is pinned.
+
+    Parts are kept whole, so that what belongs to a pinned message is sent with it.
+    """
     if not thread.pinned:
-        return False
-    covered = range(min(record.covered, len(thread.rest)))
-    return any(thread.is_pinned(index) and index not in record.kept for index in covered)
+        return record
+    covered = min(record.covered, len(thread.rest))
+    held = [i for part in split(thread.rest[:covered]) for i in _held(thread, part)]
+    if set(held) <= set(record.kept):
+        return record
+    return replace(record, kept=tuple(sorted({*record.kept, *held})))
+
+
+def _held(thread: Thread, part: Part) -> range:
+    indexes = range(part.start, part.stop)
+    return indexes if any(map(thread.is_pinned, indexes)) else range(0)
 
 
 def _matches(length: int, link: bytes, links: Sequence[bytes]) -> bool:
@@ -210,11 +230,7 @@ def shorten(message: WireMessage, how: Shortened) -> dict[str, Any]:
     left_out = len(text) - how.head - how.tail
     if left_out <= 0:
         return dict(message)
+    if not how.head and not how.tail:
+        return {**message, "content": CLEARED.format(count=left_out)}
     cut = text[: how.head] + GAP.format(count=left_out) + text[len(text) - how.tail :]
     return {**message, "content": cut}
-
-
-def later_system(thread: Thread, indexes: Collection[int]) -> list[str]:
-    """Return the texts of the system messages among `indexes` of the rest, oldest first."""
-    rest = thread.rest
-    return [text_of(rest[i]) for i in sorted(indexes) if role_of(rest[i]) in HEAD_ROLES]

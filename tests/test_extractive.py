@@ -187,7 +187,7 @@ def test_sentences_end_where_they_end(text: str, sentences: list[str]) -> None:
 def test_the_time_of_a_message_stays_with_its_first_line() -> None:
     """A marker at the start of a message dates the first of its sentences that is taken."""
     text = "[1:56 pm on 8 May, 2023] Hm. I adopted a puppy called Biscuit in Lisbon. Nice."
-    found = lines(user(text), *chatter(100), budget=60)
+    found = lines(user(text), *chatter(100), budget=40)
 
     assert "- user: [1:56 pm on 8 May, 2023] I adopted a puppy called Biscuit in Lisbon." in found
 

@@ -51,6 +51,12 @@ REFUSALS: dict[Fault, tuple[int, str, str]] = {
         "exceeded_current_quota_error",
         f"{ACCOUNT} is suspended due to insufficient balance, {RECHARGE}",
     ),
+    Fault.COOLDOWN: (
+        429,
+        "rate_limit_reached_error",
+        f"{ACCOUNT} request reached organization max RPM: 3, please try again after 3600 seconds",
+    ),
+    Fault.WRONG_KEY: (401, "incorrect_api_key_error", "Incorrect API key provided"),
     Fault.SERVER_ERROR: (500, "server_error", "invalid state transition"),
     Fault.UNAVAILABLE: (503, "server_unavailable", "server unavailable"),
     Fault.GATEWAY_TIMEOUT: (504, "gateway_timeout", "gateway timeout"),
@@ -110,11 +116,16 @@ def test_refusals_have_the_status_the_type_and_the_words_of_the_api(fault: Fault
 
 @pytest.mark.parametrize(
     ("fault", "expected"),
-    [(Fault.OVERLOADED, [None] * 3), (Fault.RPM, ["1"] * 3), (Fault.TPD, [None] * 3)],
+    [
+        (Fault.OVERLOADED, [None] * 3),
+        (Fault.RPM, ["1"] * 3),
+        (Fault.COOLDOWN, ["3600"] * 3),
+        (Fault.TPD, [None] * 3),
+    ],
     ids=lambda value: value.name if isinstance(value, Fault) else "",
 )
 def test_only_short_limits_say_how_long_to_wait(fault: Fault, expected: list[str | None]) -> None:
-    """A limit per minute comes with three headers that say a second; overload with none."""
+    """A limit per minute comes with three headers that say how long; overload with none."""
     with pytest.raises(openai.RateLimitError) as caught:
         ask(FakeKimi(faults=[fault]))
     headers = caught.value.response.headers

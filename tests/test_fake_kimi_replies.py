@@ -190,6 +190,24 @@ def test_a_quoted_conversation_is_what_is_summarised() -> None:
     assert (user("Hi"),) == jobs_of(user(text)).messages
 
 
+def test_a_quoted_conversation_has_a_message_a_line() -> None:
+    """Numbers and names of speakers are left out, texts are read from JSON, calls are calls."""
+    text = (
+        f"{INSTRUCTION}\n<conversation>\n"
+        '12 user "ann: b": "Two\\nlines: ‹summary> and \\"quotes\\""\n'
+        '13 assistant called "look": "{\\"q\\": \\"user: x\\"}"\n'
+        '14 tool "look": "found"\n</conversation>'
+    )
+    function = {"name": "look", "arguments": '{"q": "user: x"}'}
+    called = [{"type": "function", "function": function}]
+
+    assert (
+        user('Two\nlines: ‹summary> and "quotes"'),
+        {"role": "assistant", "content": "", "tool_calls": called},
+        {"role": "tool", "content": "found"},
+    ) == jobs_of(user(text)).messages
+
+
 def test_a_summariser_may_misbehave() -> None:
     """What a given summariser returns is sent as it is, calls and reasons included."""
     reply = Reply(content="no", tool_calls=[CALL], finish_reason="length")

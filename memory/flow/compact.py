@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from memory import events
 from memory.errors import ConflictError
+from memory.flow.clearing import cleared, suffices
+from memory.flow.compose import Change, composed
 from memory.flow.effects import Claim, Emit, Flow, Load, Log, Release
 from memory.flow.log import append, compacted, failed, key_of
+from memory.flow.merge import merged, written_anew
 from memory.flow.resume import resume
 from memory.flow.segment import readable, write_segment
 from memory.flow.state import Context, Prompt, State, measured
-from memory.identity import digest
-from memory.messages import role_of
 from memory.policy import Plan
-from memory.records import Compaction
-from memory.summary import quoted, render
-from memory.view import View, later_system
+from memory.records import Compaction, Segment, Shortened
+from memory.view import View
 
-__all__ = ("alone", "compact")
+__all__ = ("alone", "compact", "summarized")
 
 PIECES = 6
 """Into how many requests for summaries one compaction is split at most."""
-STANDING_SHARE = 0.1
-"""Share of the limit that quoted system messages may have."""
 
 
 def _fits(state: State) -> bool:
@@ -59,33 +57,116 @@ def alone(
 
 
 def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[State]:
-    """Carry out a plan: have the summary written, put it on record and return the new view.
+    """Carry out a plan: clear old tool results, have a summary written if that is not enough.
 
     The summary is asked for between reading the log and writing to it at the version read. If
     somebody else wrote first, their view is used when it fits and ours is added when not.
     """
-    todo = _within_window(prompt, context, state, todo)
-    dropped = state.dropped(todo)
+    bare = cleared(prompt, context, state)
+    if bare is None:
+        return (yield from summarized(prompt, context, state, todo))
+    event = events.ResultsCleared(
+        namespace=prompt.namespace,
+        messages=len(_cleared(state, bare)),
+        tokens=state.counts.total - bare.counts.total,
+    )
+    yield from Emit(event=event).perform()
+    if suffices(bare):
+        return (yield from _changed(prompt, context, state, None, bare=bare))
+    deeper = bare.plan(context.policy, due=True)
+    todo = todo if deeper.action == "send" else deeper
+    return (yield from summarized(prompt, context, state, todo, bare=bare))
+
+
+def summarized(
+    prompt: Prompt,
+    context: Context,
+    state: State,
+    todo: Plan,
+    *,
+    bare: State | None = None,
+    written: Segment | None = None,
+) -> Flow[State]:
+    """Return the view after what a plan drops was summarised.
+
+    Args:
+        prompt: Whose conversation it is.
+        context: How it is judged.
+        state: The view before.
+        todo: The plan.
+        bare: The same view without old tool results, where they are cleared too.
+        written: The segment, where the caller wrote it.
+    """
+    todo = _within_window(prompt, context, state, todo, bare or state)
     planned = events.Planned(
         namespace=prompt.namespace,
         tokens=todo.tokens,
         projected=todo.projected,
-        dropped=len(dropped),
+        dropped=len(state.dropped(todo)),
     )
     yield from Emit(event=planned).perform()
+    return (yield from _changed(prompt, context, state, todo, bare=bare, written=written))
+
+
+def _changed(
+    prompt: Prompt,
+    context: Context,
+    state: State,
+    todo: Plan | None,
+    *,
+    bare: State | None = None,
+    written: Segment | None = None,
+) -> Flow[State]:
+    """Have a change written, put it on record and return the view that it makes."""
     thread = state.view.thread
     log = Log()
     if prompt.record:
         log = yield from Load(key=key_of(prompt, thread)).perform()
-    record = yield from _write(prompt, context, state, todo, dropped)
+    base = state.view.record
+    segments, dropped = base.segments if base else (), list[int]()
+    if todo is not None:
+        dropped = state.dropped(todo)
+        segments = yield from _segments(prompt, context, state, todo, written)
+    change = Change(
+        segments=segments,
+        dropped=dropped,
+        before=todo.cut if todo else 0,
+        cleared=_cleared(state, bare) if bare else (),
+    )
+    record = yield from composed(prompt, context, state, change)
     smaller = State.of(prompt, context, View(thread, record))
     record = replace(record, tokens_before=state.counts.total, tokens_after=smaller.counts.total)
     record = measured(prompt, context, thread, record)
-    theirs = yield from _put_on_record(prompt, context, state, record, log)
+    paid = todo is not None
+    theirs = yield from _put_on_record(prompt, context, state, record, log, paid=paid)
     return theirs or replace(smaller, view=View(thread, record))
 
 
-def _within_window(prompt: Prompt, context: Context, state: State, todo: Plan) -> Plan:
+def _cleared(state: State, bare: State) -> tuple[Shortened, ...]:
+    """Return the results that a bare view leaves out in addition."""
+    before = state.view.record.shortened if state.view.record else ()
+    return bare.view.record.shortened[len(before) :] if bare.view.record else ()
+
+
+def _segments(
+    prompt: Prompt, context: Context, state: State, todo: Plan, written: Segment | None
+) -> Flow[tuple[Segment, ...]]:
+    """Return the segments with the new one, within their share."""
+    base = state.view.record
+    segments = base.segments if base else ()
+    dropped = state.dropped(todo)
+    if written is not None:
+        segments = (*segments, written)
+    elif dropped:
+        new = yield from write_segment(prompt, context, state, todo, dropped)
+        segments = (*segments, new)
+    segments = yield from merged(prompt, context, state, todo, segments)
+    return (yield from written_anew(prompt, context, state, segments))
+
+
+def _within_window(
+    prompt: Prompt, context: Context, state: State, todo: Plan, planned_on: State
+) -> Plan:
     """Return a plan for as much as the summariser can read; what is left is for another one.
 
     Where that would be too little to get anywhere, it is not asked, and who stands in reads all.
@@ -101,12 +182,12 @@ def _within_window(prompt: Prompt, context: Context, state: State, todo: Plan) -
         place += 1
     if not 0 < place < todo.cut:
         return todo
-    less = state.plan_cut(context.policy, place=place)
+    less = planned_on.plan_cut(context.policy, place=place)
     return todo if less.action == "send" else less
 
 
 def _put_on_record(
-    prompt: Prompt, context: Context, state: State, record: Compaction, log: Log
+    prompt: Prompt, context: Context, state: State, record: Compaction, log: Log, *, paid: bool
 ) -> Flow[State | None]:
     """Append a record; return the view of whoever was first, where that is small enough.
 
@@ -116,7 +197,9 @@ def _put_on_record(
     if not prompt.record:
         return None
     thread = state.view.thread
-    originals = [i for i in range(record.covered) if i not in record.kept]
+    shown = set(record.kept) - {each.index for each in record.shortened}
+    originals = [i for i in range(record.covered) if i not in shown]
+    originals += [each.index for each in record.shortened if each.index >= record.covered]
     try:
         try:
             yield from append(prompt, thread, record, originals=originals, onto=log)
@@ -130,78 +213,5 @@ def _put_on_record(
     except Exception as error:  # noqa: BLE001  # whatever the store raises
         yield from failed(prompt, error).perform()
     else:
-        yield from compacted(prompt, record, paid=True).perform()
+        yield from compacted(prompt, record, paid=paid).perform()
     return None
-
-
-def _write(
-    prompt: Prompt, context: Context, state: State, todo: Plan, dropped: Sequence[int]
-) -> Flow[Compaction]:
-    """Have the new segment written and return the record that puts it in place."""
-    base = state.view.record
-    segment = yield from write_segment(prompt, context, state, todo, dropped)
-    segments = (segment,) if todo.fold or base is None else (*base.segments, segment)
-    covered, kept = _covered(state, todo, dropped)
-    standing = yield from _standing(prompt, context, state, todo, dropped)
-    synthetic = render(
-        segments,
-        standing=standing,
-        role=context.role,
-        in_progress=_in_progress(state, kept),
-        kept=len(kept),
-    )
-    frame = context.meter.count([synthetic])[0] - context.meter.text(segment.text)
-    thread = state.view.thread
-    short = base.shortened if base else ()
-    return Compaction(
-        covered=covered,
-        coverage=thread.links[covered],
-        adopted=thread.settled,
-        adoption=thread.links[thread.settled],
-        kept=kept,
-        segments=segments,
-        standing=standing,
-        shortened=tuple(s for s in short if s.index >= covered or s.index in kept),
-        synthetic=synthetic,
-        mark=digest(synthetic),
-        cost=frame + segment.tokens,
-    )
-
-
-def _covered(state: State, todo: Plan, dropped: Sequence[int]) -> tuple[int, tuple[int, ...]]:
-    """Return how many messages the new record covers, and which of them stay verbatim."""
-    view = state.view
-    before = [index for indexes, _ in view.parts()[: todo.cut] for index in indexes]
-    covered = max(view.record.covered if view.record else 0, max(before, default=-1) + 1)
-    gone = set(dropped)
-    return covered, tuple(i for i in view.loose if i < covered and i not in gone)
-
-
-def _in_progress(state: State, kept: Sequence[int]) -> bool:
-    rest = state.view.thread.rest
-    return any(role_of(rest[index]) == "user" for index in kept)
-
-
-def _standing(
-    prompt: Prompt, context: Context, state: State, todo: Plan, dropped: Sequence[int]
-) -> Flow[tuple[str, ...]]:
-    """Return the later system messages that are covered now: each once, the newest that fit."""
-    base = state.view.record.standing if state.view.record else ()
-    said = [*base, *later_system(state.view.thread, dropped)]
-    texts = dict.fromkeys(reversed(said))
-    costs = {text: context.meter.text(quoted(text)) + 1 for text in texts}
-    counted = 0 if todo.fold else sum(costs[text] for text in base)
-    room = min(
-        state.budget.limit * STANDING_SHARE,
-        counted + max(0, state.budget.trigger - todo.projected),
-    )
-    chosen: list[str] = []
-    for text in texts:
-        room -= costs[text]
-        if room < 0:
-            break
-        chosen.append(text)
-    if lost := len(texts) - len(chosen):
-        event = events.StandingCapped(namespace=prompt.namespace, dropped=lost)
-        yield from Emit(event=event).perform()
-    return tuple(reversed(chosen))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
+from typing import Any
 
 from memory import events
 from memory.errors import ConversationBusy, HistoryError
@@ -23,11 +24,23 @@ from memory.messages import (
     text_of,
     tool_calls,
 )
-from memory.records import Compaction, LogKey, Record, Turn, Undone
+from memory.records import Compaction, LogKey, Pinned, Record, Turn, Undone
 from memory.replies import Reply
 from memory.view import Thread
 
-__all__ = ("add", "commit", "fork", "in_use", "join", "past", "rewind", "standing", "undo", "whole")
+__all__ = (
+    "add",
+    "check_place",
+    "commit",
+    "fork",
+    "in_use",
+    "join",
+    "past",
+    "rewind",
+    "standing",
+    "undo",
+    "whole",
+)
 
 
 def past(key: LogKey) -> Flow[Past]:
@@ -93,7 +106,13 @@ def _joined(
     )
     joint = [*(head or known.head), *before, *new]
     same = len(joint) == len(prompt.messages)
-    return replace(prompt, messages=prompt.messages if same else joint, joined=joined)
+    messages = prompt.messages if same else joint
+    return replace(_with_pins(prompt, known), messages=messages, joined=joined)
+
+
+def _with_pins(prompt: Prompt, known: Past) -> Prompt:
+    """Return a prompt with what is pinned in its conversation."""
+    return replace(prompt, pinned=prompt.pinned | known.pinned, quoted=known.quoted)
 
 
 def commit(prompt: Prompt, reply: Reply, *, patience: float = 0.0) -> Flow[None]:
@@ -226,7 +245,7 @@ def whole(prompt: Prompt) -> Flow[Prompt]:
     if prompt.log is None:
         return prompt
     known = yield from past(prompt.log)
-    return replace(prompt, messages=[*known.head, *known.messages])
+    return replace(_with_pins(prompt, known), messages=[*known.head, *known.messages])
 
 
 def add(key: LogKey, messages: Sequence[WireMessage]) -> Flow[int]:
@@ -280,14 +299,19 @@ def rewind(key: LogKey, to: int) -> Flow[int]:
 
     def turn(log: Log) -> list[Turn]:
         held = len(Past.of(log).messages)
-        _check_place(to, held)
+        check_place(to, held)
         return [Turn(start=to)] if to < held else []
 
     before = yield from write(key, turn)
     return len(Past.of(before).messages) - to
 
 
-def _check_place(place: object, held: int) -> None:
+def check_place(place: object, held: int) -> None:
+    """Refuse what is no place in a conversation.
+
+    Raises:
+        HistoryError: It is none.
+    """
     if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= held:
         msg = f"{place!r} is no place in a conversation of {held} messages: use 0 to {held}"
         raise HistoryError(msg, index=place if isinstance(place, int) else 0)
@@ -301,10 +325,17 @@ def undo(key: LogKey) -> Flow[Compaction | None]:
     """
 
     def undone(log: Log) -> list[Undone]:
-        return [Undone(mark=record.mark) for record in in_use(Past.of(log))[-1:]]
+        used = in_use(Past.of(log))
+        latest = [_content(record) for record in used[-1:]]
+        return [Undone(mark=record.mark) for record in used if _content(record) in latest]
 
     before = yield from write(key, undone)
     return next(reversed(in_use(Past.of(before))), None)
+
+
+def _content(record: Compaction) -> tuple[Any, ...]:
+    """Return what a compaction did, whatever its notes quote beside that."""
+    return record.covered, record.segments, record.shortened
 
 
 def in_use(known: Past) -> list[Compaction]:
@@ -326,7 +357,7 @@ def fork(key: LogKey, other: LogKey, at: int | None) -> Flow[int]:
     known = yield from past(key)
     held = len(known.messages)
     place = held if at is None else at
-    _check_place(place, held)
+    check_place(place, held)
     begun_with = replace(known, messages=known.ending[:place])
     records = in_use(begun_with)
 
@@ -335,7 +366,8 @@ def fork(key: LogKey, other: LogKey, at: int | None) -> Flow[int]:
             msg = "a conversation of that name has messages already: choose another name"
             raise HistoryError(msg, index=0)
         first = Turn(start=0, messages=begun_with.messages, head=known.head or None)
-        return [first, *records]
+        pins = (Pinned(digest=mark) for mark in sorted(known.pinned))
+        return [first, *records, *pins, *(Pinned(text=text) for text in known.quoted)]
 
     yield from write(other, begun)
     return len(begun_with.messages)

@@ -44,6 +44,7 @@ __all__ = (
     "ListConversations",
     "Load",
     "Log",
+    "Now",
     "Opened",
     "Release",
     "Search",
@@ -231,6 +232,11 @@ class Extract(Effect[Draft]):
     """Ask the offline summariser, which always answers."""
 
     request: SummaryRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now(Effect[float]):
+    """Ask for the time, in seconds of a clock that never goes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,19 @@ from memory.flow.conversation import in_use
 from memory.flow.effects import Flow, Log
 from memory.flow.log import write
 from memory.flow.past import Past
-from memory.identity import digest
+from memory.identity import digest, see
 from memory.messages import WireMessage, clone, head_length, wire
-from memory.records import Compaction, LogKey, Record, Segment, Shortened, Turn
+from memory.records import (
+    Compaction,
+    Identifier,
+    LogKey,
+    Pinned,
+    Record,
+    Shortened,
+    Turn,
+    segment_of,
+    standing_of,
+)
 from memory.view import Thread
 
 __all__ = ("FORMAT", "exported", "restore")
@@ -25,6 +35,7 @@ FORMAT = "kimi-memory/conversation-1"
 
 def exported(key: LogKey, known: Past) -> dict[str, Any]:
     """Return a conversation as a JSON object, with all that is needed to go on elsewhere."""
+    digests = see(known.messages)
     return {
         "format": FORMAT,
         "user": key.user,
@@ -34,6 +45,10 @@ def exported(key: LogKey, known: Past) -> dict[str, Any]:
         "complete": not known.broken,
         "replied": known.replied,
         "compactions": [_compaction(record) for record in in_use(known)],
+        "pinned": {
+            "messages": [i for i, seen in enumerate(digests) if seen.digest in known.pinned],
+            "sentences": list(known.quoted),
+        },
     }
 
 
@@ -48,7 +63,7 @@ def restore(key: LogKey, given: object) -> Flow[int]:
         HistoryError: It is neither, or the conversation has messages already.
         ConflictError: Others kept writing.
     """
-    records = _records(given)
+    first, records = _records(given)
 
     def begun(log: Log) -> Sequence[Record]:
         if Past.of(log).messages:
@@ -57,10 +72,10 @@ def restore(key: LogKey, given: object) -> Flow[int]:
         return records
 
     yield from write(key, begun)
-    return len(records[0].messages)
+    return len(first.messages)
 
 
-def _records(given: object) -> tuple[Turn, *tuple[Record, ...]]:
+def _records(given: object) -> tuple[Turn, list[Record]]:
     body: Mapping[str, Any] = given if isinstance(given, Mapping) else {"messages": given}
     if "messages" not in body:
         msg = "this is no export of a conversation: it has no messages"
@@ -88,7 +103,19 @@ def _records(given: object) -> tuple[Turn, *tuple[Record, ...]]:
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         msg = f"a compaction of the export cannot be read ({type(error).__name__}): leave it out"
         raise HistoryError(msg, index=0) from error
-    return (first, *found)
+    return first, [first, *found, *_pins(body, first.messages)]
+
+
+def _pins(body: Mapping[str, Any], messages: Sequence[WireMessage]) -> list[Pinned]:
+    given = body.get("pinned", {})
+    given = given if isinstance(given, Mapping) else {}
+    places, sentences = _listed(given, "messages"), _listed(given, "sentences")
+    sized = all(isinstance(place, int) and 0 <= place < len(messages) for place in places)
+    if not sized or not all(isinstance(text, str) and text for text in sentences):
+        msg = "what is pinned in the export cannot be read: leave it out"
+        raise HistoryError(msg, index=0)
+    marks = [digest(messages[place]) for place in places]
+    return [*(Pinned(digest=mark) for mark in marks), *(Pinned(text=text) for text in sentences)]
 
 
 def _listed(body: Mapping[str, Any], name: str) -> Sequence[Any]:
@@ -104,7 +131,8 @@ def _compaction(record: Compaction) -> dict[str, Any]:
         "covered": record.covered,
         "adopted": record.adopted,
         "kept": list(record.kept),
-        "standing": list(record.standing),
+        "standing": [list(each) for each in record.standing],
+        "identifiers": [list(each) for each in record.identifiers],
         "tokens_before": record.tokens_before,
         "tokens_after": record.tokens_after,
         "cost": record.cost,
@@ -124,11 +152,14 @@ def _read(body: Mapping[str, Any], links: Sequence[bytes]) -> Compaction:
     adopted = max(covered, min(adopted, len(links) - 1))
     kept, cost = body.get("kept", []), body.get("cost")
     short = tuple(Shortened(**each) for each in body.get("shortened", ()))
-    segments = tuple(Segment(**each) for each in body.get("segments", ()))
+    segments = tuple(map(segment_of, body.get("segments", ())))
+    standing = tuple(map(standing_of, body.get("standing", ())))
+    listed = tuple(Identifier(*each) for each in body.get("identifiers", ()))
     _whole(covered, adopted, *kept, body.get("tokens_before", 0), body.get("tokens_after", 0))
     _whole(*(number for each in short for number in (each.index, each.head, each.tail)))
-    _whole(*(number for s in segments for number in (s.first, s.last, s.tokens, s.level)))
-    _texts(*body.get("standing", []), *(text for s in segments for text in (s.text, s.author)))
+    _whole(*(n for s in segments for n in (s.first, s.last, s.tokens, s.level, s.depth)))
+    _texts(*(text for s in segments for text in (s.text, s.author, s.prompt, *s.dates)))
+    _texts(*(text for each in (*standing, *listed) for text in each))
     inside = all(place < covered for place in kept) and all(s.index < len(links) for s in short)
     if not inside or (cost is not None and not 0 <= cost < math.inf):
         msg = "it is of other messages"
@@ -141,7 +172,8 @@ def _read(body: Mapping[str, Any], links: Sequence[bytes]) -> Compaction:
         adoption=links[adopted],
         kept=tuple(kept),
         segments=segments,
-        standing=tuple(body.get("standing", ())),
+        standing=standing,
+        identifiers=listed,
         shortened=short,
         synthetic=note,
         mark=None if note is None else digest(note),

@@ -11,7 +11,7 @@ from memory.errors import SealedError
 from memory.flow.effects import Log
 from memory.identity import see
 from memory.messages import WireMessage, role_of, tool_calls
-from memory.records import Compaction, Record, Turn, Undone
+from memory.records import Compaction, Pinned, Record, Turn, Undone
 
 __all__ = ("Past",)
 
@@ -31,6 +31,8 @@ class Past:
         broken: Whether the last reply broke off.
         replied: Whether the last message is the reply of the last turn, or its beginning.
         turns: How many turns are on record, those without messages included.
+        pinned: The digests of messages that stay verbatim.
+        quoted: The sentences that the notes quote, oldest first.
     """
 
     head: tuple[WireMessage, ...] = ()
@@ -39,6 +41,8 @@ class Past:
     broken: bool = False
     replied: bool = False
     turns: int = 0
+    pinned: frozenset[bytes] = frozenset()
+    quoted: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, log: Log) -> Past:
@@ -53,6 +57,7 @@ class Past:
         head: tuple[Mapping[str, Any], ...] = ()
         messages: list[Mapping[str, Any]] = []
         compactions: list[Compaction] = []
+        pins: dict[str | bytes, None] = {}
         last, turns = Turn(start=0), 0
         for record in log.records:
             if isinstance(record, Turn):
@@ -64,6 +69,10 @@ class Past:
                 compactions.append(record)
             elif isinstance(record, Undone):
                 compactions = [one for one in compactions if one.mark != record.mark]
+            elif isinstance(record, Pinned):
+                what = record.digest or record.text
+                pins.pop(what, None)
+                pins |= {what: None} if record.held else {}
         return cls(
             head=head,
             messages=tuple(messages),
@@ -71,6 +80,8 @@ class Past:
             broken=not last.complete,
             replied=last.replied,
             turns=turns,
+            pinned=frozenset(what for what in pins if isinstance(what, bytes)),
+            quoted=tuple(what for what in pins if isinstance(what, str)),
         )
 
     @property

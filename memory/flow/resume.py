@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from memory import events
 from memory.errors import ConflictError
+from memory.flow.compose import requoted
 from memory.flow.effects import Emit, Find, Flow, Known, Load
 from memory.flow.log import append, compacted, key_of
 from memory.flow.past import Past
 from memory.flow.state import Context, Prompt, State
 from memory.identity import difference, digest
 from memory.records import Compaction, Logged
-from memory.view import Thread, View, adopted, covering, hides
+from memory.view import Thread, View, adopted, covering, revealing
 
 __all__ = ("best", "diverged", "earliest", "find", "resume")
 
@@ -26,7 +27,8 @@ def earliest(prompt: Prompt) -> Flow[int | None]:
     if prompt.log is None:
         return (yield from Known(namespace=prompt.space, user=prompt.user).perform())
     past = Past.of((yield from Load(key=prompt.log).perform()))
-    return min((record.adopted for record in past.compactions), default=None)
+    least = min((record.adopted for record in past.compactions), default=None)
+    return 0 if past.quoted else least
 
 
 def find(prompt: Prompt, thread: Thread) -> Flow[tuple[Thread, list[Compaction]]]:
@@ -70,7 +72,8 @@ def resume(prompt: Prompt, context: Context, thread: Thread) -> Flow[State]:
     state = best(prompt, context, thread, records)
     record = state.view.record
     latest = adopted(records, thread.links)
-    if record is not None and record is not latest and state.fits and not prompt.pinned:
+    passing = prompt.pinned and prompt.log is None  # pinned for this call only
+    if record is not None and record != latest and state.fits and not passing:
         # From now on this input has a record of its own, so that its next view only grows.
         made = replace(record, adopted=thread.settled, adoption=thread.links[thread.settled])
         with suppress(ConflictError):  # whoever is busy there does not need it either
@@ -85,7 +88,11 @@ def best(prompt: Prompt, context: Context, thread: Thread, records: Sequence[Com
 
     Where none fits, the deepest one is the cheapest to go on from.
     """
-    records = [record for record in records if not hides(record, thread)]
+    records = [revealing(record, thread) for record in records]
+    return requoted(prompt, context, _best(prompt, context, thread, records))
+
+
+def _best(prompt: Prompt, context: Context, thread: Thread, records: Sequence[Compaction]) -> State:
     state = State.of(prompt, context, View(thread, adopted(records, thread.links)))
     if state.fits:
         return state

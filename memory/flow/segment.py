@@ -1,55 +1,82 @@
-"""Having one segment written: by the summariser, else by the offline one."""
+"""Writing the segment of one compaction: what its newly dropped messages came to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from memory import events, models
-from memory.errors import SummaryError
-from memory.flow.effects import Emit, Extract, Flow, Summarize
+from memory import models
+from memory.dates import span
+from memory.flow.draft import OFFLINE, drafted
+from memory.flow.effects import Flow
 from memory.flow.state import Context, Prompt, State
 from memory.messages import WireMessage
-from memory.meter import believed
 from memory.policy import Plan
 from memory.records import Segment
-from memory.summary import Draft, SummaryRequest, form_for, refusal
+from memory.redaction import redacted
+from memory.summary import Draft, Form, SummaryRequest, form_for, prompt_id
 
-__all__ = ("write_segment",)
+__all__ = ("made_of", "numbering", "obstacle", "originals", "readable", "write_segment")
 
-LONGEST_REASON = 200
-"""Characters of an error that go into events and so into logs."""
 TASK = 640
 """Tokens of a request for a summary beside what it quotes: the instruction, and what counts may
 be wrong by."""
 NO_STORE = "the store failed, so the summary could not be kept"
 TOO_MUCH = "the window of the summariser is too small for what has to go"
-ELIDED = "({count} messages without text that could be quoted; they are in the log.)"
+SWITCHED_OFF = "tool results are cleared in place of summaries"
 
 
 def write_segment(
     prompt: Prompt, context: Context, state: State, todo: Plan, dropped: Sequence[int]
 ) -> Flow[Segment]:
-    """Return the new segment.
+    """Return the segment for what a plan drops.
 
     Raises:
         SummaryError: There is none, and the offline summariser does not stand in.
     """
     request = _request(prompt, context, state, todo, dropped)
     fits = request.source_tokens + request.cap <= readable(prompt, context, state)
-    draft, tokens = yield from _draft(
-        prompt, context, request, messages=len(dropped), obstacle=_obstacle(prompt, fits=fits)
+    draft, tokens = yield from drafted(
+        prompt,
+        context,
+        request,
+        purpose="new",
+        messages=len(dropped),
+        obstacle=obstacle(prompt, context, fits=fits),
     )
-    base = state.view.record
-    folded = base.segments if base and todo.fold else ()
-    place = 1 + _offset(state)
+    messages = [state.view.thread.rest[i] for i in dropped]
+    place = 1 + numbering(state)
+    return made_of(
+        draft,
+        tokens,
+        context,
+        first=dropped[0] + place,
+        last=dropped[-1] + place,
+        dates=span(messages),
+    )
+
+
+def made_of(
+    draft: Draft,
+    tokens: float,
+    context: Context,
+    *,
+    first: int,
+    last: int,
+    dates: tuple[str, str],
+    level: int = 0,
+    depth: int = 1,
+) -> Segment:
+    """Return the segment that a draft makes."""
     return Segment(
         text=draft.text.strip(),
-        first=min([*(s.first for s in folded), *(i + place for i in dropped)]),
-        last=max([*(s.last for s in folded), *(i + place for i in dropped)]),
+        first=first,
+        last=last,
         tokens=round(tokens),
         author=draft.author,
-        level=1 + max((s.level for s in folded), default=-1),
+        level=level,
+        depth=depth,
+        prompt="" if draft.author == OFFLINE else prompt_id(context.task),
+        dates=dates,
     )
 
 
@@ -57,22 +84,38 @@ def readable(prompt: Prompt, context: Context, state: State) -> int:
     """Return the tokens that the summariser can read of a slice and write about it."""
     model = context.summarizer_model or prompt.model
     window = context.windows.of(model) or models.window(model)
-    return window - state.fixed - state.notes - TASK
+    return window - state.fixed - state.notes.total - TASK
 
 
-def _obstacle(prompt: Prompt, *, fits: bool) -> str | None:
+def obstacle(prompt: Prompt, context: Context, *, fits: bool) -> str | None:
     """Return why a summary is not to be asked for, or None."""
     if prompt.blind:  # the next call would pay again
         return NO_STORE
+    if context.policy.clear_tool_results == "only":
+        return SWITCHED_OFF
     return None if fits else TOO_MUCH
 
 
-def _offset(state: State) -> int:
+def numbering(state: State) -> int:
     """Return how many messages lie before an input that begins with our own synthetic message."""
     record = state.view.record
     if record is None or not record.segments:
         return 0
     return max(0, max(s.last for s in record.segments) - record.covered)
+
+
+def originals(prompt: Prompt, state: State, first: int, last: int) -> tuple[WireMessage, ...]:
+    """Return the messages that a segment covers, redacted; empty where they are not at hand.
+
+    They are not where the input begins with our own synthetic message in their place.
+    """
+    before = numbering(state)
+    start, stop = first - 1 - before, last - before
+    if start < (1 if before else 0):
+        return ()
+    record, rest = state.view.record, state.view.thread.rest
+    kept = set(record.kept) if record else set[int]()
+    return tuple(redacted(rest[i], prompt.redact) for i in range(start, stop) if i not in kept)
 
 
 def _request(
@@ -81,88 +124,39 @@ def _request(
     view = state.view
     sizes = dict(zip(view.loose, state.sizes, strict=True))
     model = context.summarizer_model or prompt.model
-    sent = state.messages[: state.prefix]
-    rest: Sequence[WireMessage] = [view.thread.rest[i] for i in dropped]
-    form = form_for(rest, same_model=model == prompt.model and prompt.shareable)
+    rest = tuple(redacted(view.thread.rest[i], prompt.redact) for i in dropped)
+    form = _form(prompt, context, state, rest, dropped)
+    sent: Sequence[WireMessage] = ()
     if form == "shared":
         # As it was sent, what stays included: the server's cache holds exactly that prefix.
-        end = view.loose.index(dropped[-1]) + 1 if dropped else 0
-        rest = state.messages[len(sent) : len(sent) + end]
+        end = view.loose.index(dropped[-1]) + 1
+        sent = state.messages[: state.prefix]
+        rest = tuple(state.messages[state.prefix : state.prefix + end])
     return SummaryRequest(
         form=form,
         model=model,
         prefix=tuple(sent),
-        slice=tuple(rest),
-        previous=view.record.segments if view.record else (),
-        fold=todo.fold,
-        tools=prompt.tools,
+        slice=rest,
+        first=dropped[0] + 1 + numbering(state),
+        tools=prompt.tools if form == "shared" else (),
         cap=todo.cap,
-        source_tokens=sum(sizes[i] for i in dropped) + (state.notes if todo.fold else 0),
+        source_tokens=sum(sizes[i] for i in dropped),
+        task=context.task,
         cache_key=prompt.cache_key,
         deadline=context.deadline,
     )
 
 
-def _draft(
+def _form(
     prompt: Prompt,
     context: Context,
-    request: SummaryRequest,
-    *,
-    messages: int,
-    obstacle: str | None,
-) -> Flow[tuple[Draft, float]]:
-    start = events.Summarizing(
-        messages=messages,
-        tokens=request.source_tokens,
-        cap=request.cap,
-        form=request.form,
-    )
-    yield from _tell(prompt, start)
-    draft: Draft | None = None
-    reason: str | None = None
-    try:
-        draft = yield from _asked(request, obstacle)
-        reason = _judge(draft, request, context)
-    except SummaryError as error:
-        reason = str(error)[:LONGEST_REASON] or "the summariser failed"
-    if draft is None or reason is not None:
-        author = draft.author if draft else request.model
-        reason = reason or "the summariser failed"
-        yield from _tell(prompt, events.Rejected(author=author, reason=reason))
-        if not context.stands_in:
-            raise SummaryError(reason)
-        yield from _tell(prompt, events.FellBack(reason=reason))
-        draft = yield from Extract(request=request).perform()
-    if not draft.text.strip():  # media, or nothing at all
-        draft = replace(draft, text=ELIDED.format(count=messages), tokens=None)
-    tokens = _tokens(draft, context)
-    accepted = events.Accepted(author=draft.author, tokens=round(tokens), cap=request.cap)
-    yield from _tell(prompt, accepted)
-    return draft, tokens
-
-
-def _asked(request: SummaryRequest, obstacle: str | None) -> Flow[Draft]:
-    if obstacle is not None:
-        raise SummaryError(obstacle)
-    return (yield from Summarize(request=request).perform())
-
-
-def _tell(prompt: Prompt, event: events.Event) -> Flow[None]:
-    yield from Emit(event=replace(event, namespace=prompt.namespace)).perform()
-
-
-def _judge(draft: Draft, request: SummaryRequest, context: Context) -> str | None:
-    return refusal(
-        draft,
-        cap=request.cap,
-        source_tokens=request.source_tokens,
-        tokens=_tokens(draft, context),
-    )
-
-
-def _tokens(draft: Draft, context: Context) -> float:
-    """Return what the text costs: as reported, unless that cannot be true."""
-    counted = context.meter.text(draft.text.strip())
-    if draft.tokens is None or context.meter.counter.exact:
-        return counted
-    return believed(draft.tokens, counted)
+    state: State,
+    slice_: tuple[WireMessage, ...],
+    dropped: Sequence[int],
+) -> Form:
+    """Return the form for a slice: what is to be read must stand in the prompt as it was sent."""
+    same = context.summarizer_model in {None, prompt.model}
+    record = state.view.record
+    cut = {item.index for item in record.shortened} if record else set[int]()
+    shareable = prompt.shareable and prompt.redact is None and cut.isdisjoint(dropped)
+    return form_for(slice_, same_model=same and shareable)

@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from memory.breaker import Breaker
 from memory.counts import Counts
 from memory.identity import Seen, link
 from memory.messages import WireMessage
 from memory.meter import Meter
-from memory.policy import Budget, Plan, Policy, Sized, plan, plan_cut
+from memory.notes import Role
+from memory.policy import (
+    NO_NOTES,
+    SEGMENT_FRAME,
+    Budget,
+    Notes,
+    Plan,
+    Policy,
+    Sized,
+    plan,
+    plan_cut,
+)
 from memory.records import SEPARATOR, Compaction, LogKey
-from memory.summary import Role
+from memory.redaction import Redact
 from memory.view import Thread, View
 from memory.windows import Windows
 
@@ -61,6 +73,8 @@ class Prompt:
         record: Whether anything of it may be put on record.
         blind: Whether to do without the store, because it failed.
         pinned: The digests of messages that stay verbatim.
+        quoted: The sentences that the notes have to quote; None where nobody said which.
+        redact: What is done to texts before they are stored or sent to a summariser.
         shareable: Whether a request for a summary can repeat the prompt as it was sent.
     """
 
@@ -79,6 +93,8 @@ class Prompt:
     record: bool = True
     blind: bool = False
     pinned: frozenset[bytes] = frozenset()
+    quoted: tuple[str, ...] | None = None
+    redact: Redact | None = None
     shareable: bool = True
 
     @property
@@ -107,6 +123,8 @@ class Context:
         choice: Which choice of a reply is the one that counts.
         patience: Seconds to wait for the turn before in a conversation.
         stands_in: Whether the offline summariser stands in for one that fails.
+        task: The instruction for summaries; empty for the library's.
+        breaker: Which summarisers are left alone because they failed.
     """
 
     meter: Meter
@@ -119,6 +137,8 @@ class Context:
     choice: int = 0
     patience: float = 60.0
     stands_in: bool = True
+    task: str = ""
+    breaker: Breaker = field(default_factory=Breaker)
 
     def limit(self, prompt: Prompt) -> int:
         """Return the tokens a prompt may have."""
@@ -216,9 +236,13 @@ class State:
         return self.counts[self.prefix :]
 
     @property
-    def notes(self) -> int:
-        """The tokens of the synthetic message; 0 for none."""
-        return sum(self.counts[self.view.thread.start : self.prefix])
+    def notes(self) -> Notes:
+        """The tokens of the synthetic message."""
+        total = sum(self.counts[self.view.thread.start : self.prefix])
+        if self.view.record is None or not total:
+            return NO_NOTES
+        segments = sum(each.tokens + SEGMENT_FRAME for each in self.view.record.segments)
+        return Notes(total, min(segments, total))
 
     @property
     def fixed(self) -> int:
@@ -226,10 +250,15 @@ class State:
         head = sum(self.counts[: self.view.thread.start])
         return head + self.counts.tools + self.counts.reply
 
-    def plan(self, policy: Policy) -> Plan:
-        """Return what to do with the view."""
+    def plan(self, policy: Policy, *, due: bool = False) -> Plan:
+        """Return what to do with the view; if `due`, how to compact it although it fits."""
         return plan(
-            self.sized, fixed=self.fixed, notes=self.notes, budget=self.budget, policy=policy
+            self.sized,
+            fixed=self.fixed,
+            notes=self.notes,
+            budget=self.budget,
+            policy=policy,
+            due=due,
         )
 
     def plan_cut(self, policy: Policy, *, place: int) -> Plan:

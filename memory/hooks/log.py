@@ -14,6 +14,8 @@ _LEVELS: dict[type[events.Event], str] = {
     events.Compacted: "info",
     events.Summarizing: "info",
     events.FellBack: "warning",
+    events.SummarizerPaused: "warning",
+    events.ResultsCleared: "info",
     events.Overflowed: "warning",
     events.StandingCapped: "warning",
     events.PrefixDiverged: "warning",

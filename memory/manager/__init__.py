@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from memory.manager.async_conversation import AsyncConversation
 from memory.manager.base import Manager, ManagerOptions
-from memory.manager.conversation import AsyncConversation, Conversation
+from memory.manager.conversation import Conversation
 from memory.manager.managers import AsyncMemoryManager, MemoryManager
 from memory.manager.scope import CallOptions
 

@@ -8,12 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from memory import models
+from memory.breaker import Breaker
 from memory.config import Options, Settings
 from memory.counts import Counts
 from memory.errors import ConfigError
 from memory.events import Counted, CounterChosen, Event, Evicted, Hook, Skipped
 from memory.flow import Context, ListConversations, Load, LogKey, Prompt, Search, log_key
-from memory.manager.given import checked_hooks, checked_name, hint, opened_store
+from memory.manager.given import (
+    checked_hooks,
+    checked_name,
+    checked_redact,
+    hint,
+    opened_store,
+)
 from memory.manager.scope import (
     Address,
     CallOptions,
@@ -27,6 +34,7 @@ from memory.messages import WireMessage, wire
 from memory.meter import Meter, Tools
 from memory.outside import Outside
 from memory.records import SEPARATOR, Compaction, Entry, Logged, Match, Usage
+from memory.redaction import Redact
 from memory.stores import VolatileStore
 from memory.view import Thread
 from memory.vocabulary import Tokenizer, resolve
@@ -58,6 +66,7 @@ class ManagerOptions(Options, total=False):
     tokenizer: Tokenizer | None
     namespace: str | None
     settings_file: str | os.PathLike[str] | None
+    redact: Redact | None
 
 
 class Manager:
@@ -77,6 +86,9 @@ class Manager:
             the same name; None for `"default"` with a store that outlives the process, else for a
             random one.
         settings_file: A TOML file with settings.
+        redact: Returns a text without what must not be kept, the same for the same text. It is
+            applied to every text before that is stored or sent to a summariser; requests of the
+            caller's own go out as they are. Where it raises, nothing is stored.
         **options: The settings; see `memory.config.Settings`.
 
     Raises:
@@ -91,6 +103,7 @@ class Manager:
         tokenizer: Tokenizer | None = None,
         namespace: str | None = None,
         settings_file: str | os.PathLike[str] | None = None,
+        redact: Redact | None = None,
         **options: Unpack[Options],
     ) -> None:
         self.settings = Settings.resolve(options, file=settings_file)
@@ -104,7 +117,9 @@ class Manager:
             store=VolatileStore(on_evict=self._evicted) if opened is None else opened,
             hooks=(self._announce_counter, *checked_hooks(hooks)),
             count=self.meter.text,
+            redact=checked_redact(redact),
         )
+        self.lent: dict[bool, Any] = {}
         self.options: Mapping[str, Any] = {}
         self._told = set[str]()
         self._context = Context(
@@ -116,6 +131,8 @@ class Manager:
             ahead=self.settings.ahead if self.settings.compaction == "background" else None,
             choice=self.settings.choice,
             patience=self.settings.turn_wait,
+            task=self.settings.summary_prompt or "",
+            breaker=Breaker(self.settings.summary_pause),
         )
 
     @property
@@ -297,6 +314,7 @@ class Manager:
             key = self.log_of(where, options.get("user"))
             place = {"namespace": key.scope, "user": key.user, "log": key}
             place["conversation"] = key.label
+        place["redact"] = self.outside.redact
         return place | {key: options[key] for key in ("record", "pinned") if key in options}
 
     def log_of(self, conversation: Address | str, user: str | None = None) -> LogKey:

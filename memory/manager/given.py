@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memory.events import Hook
+    from memory.redaction import Redact
     from memory.stores import Store
 
-__all__ = ("checked_hooks", "checked_name", "hint", "opened_store")
+__all__ = ("checked_hooks", "checked_name", "checked_redact", "hint", "opened_store")
 
 _VERBS = ("load", "append", "known", "find", "forget")
 """What a store can do; see `memory.stores.Store`."""
@@ -50,6 +51,21 @@ def checked_name(namespace: str | None) -> str | None:
         msg = f"namespace={namespace!r} must not contain {SEPARATOR!r} or end with '/'"
         raise ConfigError(msg)
     return namespace
+
+
+def checked_redact(redact: object) -> Redact | None:
+    """Return what redacts texts.
+
+    Raises:
+        ConfigError: It is no function.
+    """
+    if redact is None:
+        return None
+    if not callable(redact):
+        msg = f"redact={redact!r} must be a function that takes a text and returns one"
+        raise ConfigError(msg)
+    found: Redact = redact
+    return found
 
 
 def hint(*, exact: bool) -> str | None:

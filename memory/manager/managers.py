@@ -11,8 +11,9 @@ from memory.closing import AsyncClosing, Closing
 from memory.drive import running_loop
 from memory.flow import CheckHealth, ForgetUser, Outlook, fit, outlook
 from memory.handlers import AsyncHandler, Handler
+from memory.manager.async_conversation import AsyncConversation
 from memory.manager.base import Manager, ManagerOptions
-from memory.manager.conversation import AsyncConversation, Conversation
+from memory.manager.conversation import Conversation
 from memory.manager.scope import check_user
 from memory.messages import WireMessage
 from memory.meter import Tools
@@ -184,9 +185,14 @@ class MemoryManager(Closing, Manager):
         self.flush()
         self._close()
 
-    def handler(self) -> Handler:
-        """Return who performs the effects of one flow."""
-        return Handler(self.outside, self.summarizer)
+    def handler(self, *, lent: bool = False) -> Handler:
+        """Return who performs the effects of one flow.
+
+        Args:
+            lent: Whether the client that was wrapped last is asked where there is no summariser.
+        """
+        own = self.summarizer or (self.lent.get(False) if lent else None)
+        return Handler(self.outside, own)
 
 
 class AsyncMemoryManager(AsyncClosing, Manager):
@@ -309,6 +315,7 @@ class AsyncMemoryManager(AsyncClosing, Manager):
         else:
             await close()
 
-    def handler(self) -> AsyncHandler:
-        """Return who performs the effects of one flow."""
-        return AsyncHandler(self.outside, self.summarizer)
+    def handler(self, *, lent: bool = False) -> AsyncHandler:
+        """Return who performs the effects of one flow; see `MemoryManager.handler`."""
+        own = self.summarizer or (self.lent.get(True) if lent else None)
+        return AsyncHandler(self.outside, own)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from memory.errors import CorruptError, SealedError, StoreError
-from memory.records import Compaction, Logged, Turn, Undone
+from memory.records import Compaction, Logged, Pinned, Turn, Undone
 from memory.stores._keyring import HASH, VERSION, content_of, later, sealed_text, where
 from memory.stores.codec import decode, encode
 from memory.stores.keys import key_digest
@@ -96,6 +96,8 @@ def _around(record: Record, envelope: Mapping[str, Any], digest: Digest) -> Reco
         case Undone():
             mark = bytes(HASH) if record.mark is None else digest(record.mark)
             return Undone(mark=mark + json.dumps(dict(envelope)).encode())
+        case Pinned():
+            return Pinned(text=json.dumps(dict(envelope)), held=record.held)
     return Compaction(
         covered=record.covered,
         coverage=digest(record.coverage),
@@ -117,13 +119,15 @@ def _envelope(record: Record) -> Mapping[str, Any] | None:
         case Compaction(synthetic=synthetic):
             found = synthetic
         case Undone(mark=mark):
-            found = _parsed(mark or b"")
+            found = _parsed((mark or b"")[HASH:])
+        case Pinned(text=text):
+            found = _parsed(text)
     whole = isinstance(found, Mapping) and {"v", "kid", "ct"} <= found.keys()
     return found if whole else None
 
 
-def _parsed(mark: bytes) -> object:
+def _parsed(text: str | bytes) -> object:
     try:
-        return json.loads(mark[HASH:])
+        return json.loads(text)
     except ValueError:
         return None

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 from memory.errors import CorruptError, StoreError
 from memory.records import (
     Compaction,
+    Identifier,
     Logged,
+    Pinned,
     Record,
-    Segment,
     Shortened,
     Turn,
     Undone,
     Usage,
+    segment_of,
+    standing_of,
 )
 
 if TYPE_CHECKING:
@@ -107,17 +110,28 @@ def _body(record: Record) -> tuple[str, dict[str, Any]]:
             body = {"index": record.index, "link": record.link.hex(), "message": record.message}
             return "message", body
         case Undone():
-            return "undone", {"mark": None if record.mark is None else record.mark.hex()}
+            return "undone", {"mark": _hex(record.mark)}
+        case Pinned():
+            body = {"text": record.text, "digest": _hex(record.digest), "held": record.held}
+            return "pinned", body
     return "compaction", _compaction(record)
 
 
 def _compaction(record: Compaction) -> dict[str, Any]:
     body = {name: getattr(record, name) for name in Compaction.__slots__}
     for name in HASHES:
-        body[name] = None if body[name] is None else body[name].hex()
+        body[name] = _hex(body[name])
     body["segments"] = [asdict(segment) for segment in record.segments]
     body["shortened"] = [asdict(item) for item in record.shortened]
     return body
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else bytes.fromhex(text)
 
 
 def _read_turn(body: dict[str, Any]) -> Turn:
@@ -137,17 +151,21 @@ def _read_message(body: dict[str, Any]) -> Logged:
 
 
 def _read_undone(body: dict[str, Any]) -> Undone:
-    mark = body["mark"]
-    return Undone(mark=None if mark is None else bytes.fromhex(mark))
+    return Undone(mark=_bytes(body["mark"]))
+
+
+def _read_pinned(body: dict[str, Any]) -> Pinned:
+    return Pinned(text=body["text"], digest=_bytes(body["digest"]), held=body["held"])
 
 
 def _read_compaction(body: dict[str, Any]) -> Compaction:
     for name in HASHES:
-        body[name] = None if body.get(name) is None else bytes.fromhex(body[name])
+        body[name] = _bytes(body.get(name))
     body["measured"] = tuple((place, cost) for place, cost in body.get("measured", ()))
     body["kept"] = tuple(body["kept"])
-    body["standing"] = tuple(body["standing"])
-    body["segments"] = tuple(Segment(**segment) for segment in body["segments"])
+    body["standing"] = tuple(map(standing_of, body["standing"]))
+    body["identifiers"] = tuple(Identifier(*item) for item in body.get("identifiers", ()))
+    body["segments"] = tuple(map(segment_of, body["segments"]))
     body["shortened"] = tuple(Shortened(**item) for item in body["shortened"])
     return Compaction(**body)
 
@@ -156,5 +174,6 @@ _READERS: dict[str, Callable[[dict[str, Any]], Record]] = {
     "turn": _read_turn,
     "message": _read_message,
     "undone": _read_undone,
+    "pinned": _read_pinned,
     "compaction": _read_compaction,
 }

@@ -21,6 +21,8 @@ EOS = 1
 """`completion_tokens` counts the end of the turn."""
 RETRYABLE = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """The statuses Moonshot's own client asks again after; not with the errors of `_NO_QUOTA`."""
+FINAL = frozenset({401, 402, 403, 404, 405})
+"""The statuses that no other request to the same model gets around."""
 _NO_QUOTA = re.compile(
     r"exceeded.current.(token.)?quota|account balance|insufficient balance|recharge|in arrears",
     re.IGNORECASE,
@@ -134,6 +136,8 @@ def _summary_error(error: Exception) -> SummaryError:
             f"the summariser answered {error.status_code} {kind or ''}".strip(),
             retryable=error.status_code in RETRYABLE and not quota,
             retry_after=_seconds(error.response.headers.get("retry-after")),
+            final=error.status_code in FINAL or quota,
+            filtered=kind == "content_filter",
         )
     retryable = isinstance(error, openai.APIConnectionError)
     return SummaryError(f"the summariser failed: {type(error).__name__}", retryable=retryable)

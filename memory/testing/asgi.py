@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,9 @@ def asgi_app(fake: FakeKimi) -> Application:
                 return
             request = _request(scope, body)
             response = await asyncio.to_thread(fake.handle, request)
+            if response.delay == math.inf:
+                await _until_gone(receive)
+                return
             await pause_async(fake, response.delay)
             await _send(response, send)
 
@@ -56,6 +60,12 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"{event}.complete"})
         if event == "lifespan.shutdown":
             return
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Wait until the client gives up; servers take no answer for a broken connection then."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -8,6 +8,7 @@ model, parameters, messages, token limit, then the faults it was told to have.
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -196,7 +197,7 @@ class FakeKimi:
             status=outcome.status,
             headers=_headers(outcome, ids, coding),
             body=outcome.body if coding is None else compressed(outcome.body, coding),
-            delay=self._wait(visit.kind, slow=outcome.slow),
+            delay=self._wait(visit.kind, outcome),
         )
 
     def httpx2_transport(self) -> httpx2.BaseTransport:
@@ -233,9 +234,11 @@ class FakeKimi:
         accepted = coding is not None and accepts(request.header("accept-encoding"), coding)
         return coding if accepted else None
 
-    def _wait(self, kind: Kind, *, slow: bool) -> float:
+    def _wait(self, kind: Kind, outcome: Outcome) -> float:
+        if outcome.hang:
+            return math.inf
         usual = 0.0 if self._delay is None else self._delay(kind)
-        return usual + self._slow_seconds if slow else usual
+        return usual + self._slow_seconds if outcome.slow else usual
 
     def _admit(self, visit: _Visit) -> None:
         if len(visit.request.body) > self._max_body:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from memory.testing.kimi_answer import answer
 from memory.testing.kimi_call import Call
 from memory.testing.kimi_prompt import PrefixCache, Prompts
-from memory.testing.kimi_reply import Reply, break_off, chunks, completion, speak, transmit, usage
+from memory.testing.kimi_reply import Reply, break_off, chunks, completion, transmit, usage
 from memory.testing.kimi_rules import PARAMETER_RULES, check
+from memory.testing.kimi_spoiled import spoken
 from memory.testing.kimi_structure import MESSAGE_RULES, STRUCTURE_RULES
 from memory.testing.kimi_summary import extract, summary_job
 from memory.testing.kimi_wire import ApiError
@@ -78,6 +79,7 @@ class Said:
             headers={"Msh-Context-Cache-Token-Saved": str(cached)} if cached else {},
             stream=self.call.stream,
             slow=self.effect.slow,
+            hang=self.effect.hang,
             prompt_tokens=self.prompt_tokens,
             completion_tokens=sum(one.completion_tokens for one in self.choices),
             cached_tokens=cached,
@@ -93,6 +95,7 @@ class Outcome:
     headers: Mapping[str, str] = field(default_factory=dict)
     stream: bool = False
     slow: bool = False
+    hang: bool = False
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
@@ -166,14 +169,14 @@ class Chat:
         prompt = sum(part.tokens for part in parts)
         room = self._room(call, prompt)
         effect = self._suffer(call, kind)
-        spoken = [
-            speak(reply.spoiled(effect), thinking=call.thinking, cap=room, count=self._count_text)
+        choices = tuple(
+            spoken(reply, effect, call=call, cap=room, count=self._count_text)
             for reply in self._drafts(call, kind, effect)
-        ]
+        )
         scope = (call.model.id, call.body.get("prompt_cache_key"))
         return Said(
             call=call,
-            choices=tuple(spoken),
+            choices=choices,
             effect=effect,
             prompt_tokens=prompt,
             cached_tokens=self._cache.cached_tokens(scope, parts),
@@ -229,7 +232,7 @@ class Chat:
     def _drafts(self, call: Call, kind: Kind, effect: Effect) -> list[Reply]:
         """Return the replies asked for: the first may be recorded, the others are numbered."""
         # A reply that will not arrive is left in the queue: a retry is given the same one.
-        keep = effect.ending == "reset"
+        keep = effect.ending == "reset" or effect.hang
         recorded = None if kind == "summary" else self._next_recorded(keep=keep)
         first = recorded or self._own(call, kind)
         if call.choices == 1:

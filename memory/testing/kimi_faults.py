@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from memory.testing.kimi_wire import Kind
 
 __all__ = (
+    "Content",
     "Effect",
     "Fault",
     "Faults",
 )
 
+Content = Literal["whole", "empty", "half", "refusal", "call", "reasoning", "overlong", "injected"]
+"""What becomes of the text of a reply; see `memory.testing.kimi_spoiled`."""
+
 _ACCOUNT = "Your account org-fake<ak-fake>"
-_WAIT = (("Retry-After", "1"), ("X-Retry-After", "1"), ("Msh-Cooldown-Seconds", "1"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +41,17 @@ class Effect:
         ending: What becomes of the transmission; `reset` concerns whole bodies as well as
             streams.
         slow: Whether the reply takes its time.
+        hang: Whether there is no reply at all, for as long as the client waits.
     """
 
     status: int = 200
     kind: str = ""
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
-    content: Literal["whole", "empty", "half"] = "whole"
+    content: Content = "whole"
     ending: Literal["whole", "reset", "cut", "no_done"] = "whole"
     slow: bool = False
+    hang: bool = False
 
     def error(self, model: str) -> ApiError | None:
         """Return the refusal, if this is one."""
@@ -56,12 +61,14 @@ class Effect:
         return ApiError(message, status=self.status, kind=self.kind, headers=dict(self.headers))
 
 
-def _limited(message: str, *, wait: bool = True) -> Effect:
+def _limited(message: str, *, wait: int | None = None) -> Effect:
+    names = ("Retry-After", "X-Retry-After", "Msh-Cooldown-Seconds")
+    again = "" if wait is None else f", please try again after {wait} seconds"
     return Effect(
         status=429,
         kind="rate_limit_reached_error",
-        message=f"{_ACCOUNT} request reached organization {message}",
-        headers=_WAIT if wait else (),
+        message=f"{_ACCOUNT} request reached organization {message}{again}",
+        headers=() if wait is None else tuple((name, str(wait)) for name in names),
     )
 
 
@@ -74,11 +81,13 @@ class Fault(Enum):
         message="The engine is currently overloaded, please try again later",
     )
     """429 without a `Retry-After` header."""
-    RPM = _limited("max RPM: 3, please try again after 1 seconds")
+    RPM = _limited("max RPM: 3", wait=1)
     """429 with `Retry-After: 1`: too many requests a minute."""
-    CONCURRENCY = _limited("max concurrency: 1, please try again after 1 seconds")
+    COOLDOWN = _limited("max RPM: 3", wait=3600)
+    """429 with `Retry-After: 3600`: too many requests, and an hour to wait."""
+    CONCURRENCY = _limited("max concurrency: 1", wait=1)
     """429 with `Retry-After: 1`: too many requests at once."""
-    TPD = _limited("TPD rate limit, current: 1505241, limit: 1500000", wait=False)
+    TPD = _limited("TPD rate limit, current: 1505241, limit: 1500000")
     """429: the tokens of the day are used up."""
     QUOTA = Effect(
         status=429,
@@ -94,6 +103,12 @@ class Fault(Enum):
         "account or check your plan and billing details",
     )
     """429 that no retry mends: the account is empty."""
+    WRONG_KEY = Effect(
+        status=401,
+        kind="incorrect_api_key_error",
+        message="Incorrect API key provided",
+    )
+    """401: the key was revoked, or is one of the other host."""
     SERVER_ERROR = Effect(status=500, kind="server_error", message="invalid state transition")
     """500."""
     UNAVAILABLE = Effect(status=503, kind="server_unavailable", message="server unavailable")
@@ -122,8 +137,20 @@ class Fault(Enum):
     """The reply has no text, and says it finished."""
     TRUNCATED = Effect(content="half")
     """The reply stops half way, with `finish_reason: length`."""
+    REFUSAL = Effect(content="refusal")
+    """The model says that it cannot help, in the language of the reply it would have given."""
+    TOOL_CALL = Effect(content="call")
+    """The reply has no text and calls a tool, whatever `tool_choice` says."""
+    REASONING_ONLY = Effect(content="reasoning")
+    """The thought fills the whole cap: no text, and `finish_reason: length`."""
+    OVERLONG = Effect(content="overlong")
+    """The reply goes on for about 10,000 tokens, ignoring its cap, and says it finished."""
+    INJECTED = Effect(content="injected")
+    """The reply orders its reader about, in the name of the system and of the user."""
     SLOW = Effect(slow=True)
     """The reply takes its time: `slow_seconds` of the server."""
+    HANG = Effect(hang=True)
+    """There is no reply: the connection stays open until the client gives up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +12,6 @@ from memory.testing.kimi_wire import dumps
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from memory.testing.kimi_faults import Effect
     from memory.testing.kimi_wire import Wire
 
 __all__ = (
@@ -26,6 +25,7 @@ __all__ = (
     "completion",
     "cut",
     "speak",
+    "think",
     "transmit",
     "usage",
 )
@@ -69,15 +69,6 @@ class Reply:
             reasoning_content=said.get("reasoning_content"),
         )
 
-    def spoiled(self, effect: Effect) -> Reply:
-        """Return what a fault leaves of the reply."""
-        if effect.content == "empty":
-            return replace(self, content="", tool_calls=())
-        if effect.content == "half":
-            half = self.content[: len(self.content) // 2]
-            return replace(self, content=half, tool_calls=(), finish_reason="length")
-        return self
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
@@ -115,6 +106,13 @@ def speak(reply: Reply, *, thinking: bool, cap: int, count: Callable[[str], int]
     end = reason != "length"
     message = _message(reply.content, reply.tool_calls, reasoning)
     return _spoken(message, reason, used + wanted + end, used)
+
+
+def think(cap: int, count: Callable[[str], int]) -> Spoken:
+    """Return a reply whose thought fills its cap, in tokens, so that no text is left."""
+    thought = f"{REASONING} "
+    whole = thought * max(1, cap // max(1, count(thought)))
+    return _spoken(_message("", (), whole), "length", cap, cap)
 
 
 def cut(text: str, tokens: int, count: Callable[[str], int]) -> str:

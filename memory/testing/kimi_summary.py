@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,7 +37,12 @@ DEFAULT_BUDGET = 1_024
 _BUDGET = re.compile(r"at most ([\d,]+) tokens")
 _SUMMARY = re.compile(r"<summary[^>]*>(.*?)</summary>", re.DOTALL)
 _SUMMARY_WHOLE = re.compile(r"<summary[^>]*>.*?</summary>", re.DOTALL)
-_SPEAKER = re.compile(r"^(user|assistant|tool|system|developer)\b[^:\n]*: ?", re.MULTILINE)
+_STRING = r'"(?:[^"\\\n]|\\.)*"'
+_LINE = re.compile(
+    r"^(?:\d+ )?(user|assistant|tool|system|developer)\b"
+    rf"(?: {_STRING})?(?: called ({_STRING}|[^:\n]*))?: ?(.*)$",
+    re.MULTILINE,
+)
 _BLOCK = re.compile(r"<conversation>(.*?)</conversation>", re.DOTALL)
 
 
@@ -95,9 +101,25 @@ def _quoted(text: str) -> tuple[Wire, ...]:
     block = max(_BLOCK.findall(text), key=len, default="").strip()
     earlier = "\n".join(_SUMMARY_WHOLE.findall(block))
     notes = ({"role": "user", "content": f"{NOTES}\n{earlier}"},) if earlier else ()
-    said = _SPEAKER.split(_SUMMARY_WHOLE.sub("", block))[1:]
-    turns = zip(said[::2], said[1::2], strict=True)
-    return (*notes, *({"role": role, "content": text.strip()} for role, text in turns))
+    said = _LINE.findall(_SUMMARY_WHOLE.sub("", block))
+    return (*notes, *(_message(*line) for line in said))
+
+
+def _message(role: str, called: str, text: str) -> Wire:
+    """Read one line of a quoted conversation."""
+    if not called:
+        return {"role": role, "content": _unquoted(text)}
+    function = {"name": _unquoted(called), "arguments": _unquoted(text)}
+    return {"role": role, "content": "", "tool_calls": [{"type": "function", "function": function}]}
+
+
+def _unquoted(text: str) -> str:
+    """Return what a JSON string says; a text that is none is what it is."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return text
+    return said if isinstance(said, str) else text
 
 
 def _sent(messages: Sequence[Wire], *, fold: bool) -> tuple[Wire, ...]:

@@ -62,6 +62,7 @@ class Response:
         body: Whole, or an iterator that raises `ConnectionResetError` where the connection is
             meant to break.
         delay: Seconds the server thinks before it answers; whoever carries the response waits.
+            Infinite where it does not answer at all.
     """
 
     status: int

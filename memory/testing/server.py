@@ -22,6 +22,8 @@ __all__ = (
 
 _POLL = 0.005
 """Seconds between two looks at whether the server is up."""
+_PATIENCE = 1
+"""Seconds that requests still unanswered have when the server stops; some hang for ever."""
 
 
 @contextmanager
@@ -64,6 +66,7 @@ def _server(fake: FakeKimi, **options: Any) -> Any:
         lifespan="off",
         ws="none",
         server_header=False,
+        timeout_graceful_shutdown=_PATIENCE,
         **options,
     )
     return uvicorn.Server(config)

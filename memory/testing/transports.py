@@ -7,7 +7,9 @@ from whichever library is asked for, when it is asked for.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from memory.testing.kimi_wire import Request
@@ -69,7 +71,7 @@ def async_httpx_transport(fake: FakeKimi) -> httpx.AsyncBaseTransport:
 def pause(fake: FakeKimi, seconds: float) -> None:
     """Wait as the server was told to wait."""
     if seconds:
-        (fake.sleep or time.sleep)(seconds)
+        (fake.sleep or _slept)(seconds)
 
 
 async def pause_async(fake: FakeKimi, seconds: float) -> None:
@@ -80,6 +82,12 @@ async def pause_async(fake: FakeKimi, seconds: float) -> None:
         await asyncio.sleep(seconds)
     else:
         fake.sleep(seconds)
+
+
+def _slept(seconds: float) -> None:
+    if seconds == math.inf:
+        Event().wait()  # until the program is interrupted
+    time.sleep(seconds)
 
 
 def _transport(library: Any, fake: FakeKimi) -> Any:

@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from memory.records import Compaction, Logged, Record, Segment, Shortened, Turn, Undone, Usage
+from memory.records import (
+    Compaction,
+    Identifier,
+    Logged,
+    Pinned,
+    Record,
+    Segment,
+    Shortened,
+    Standing,
+    Turn,
+    Undone,
+    Usage,
+)
 
 __all__ = ("KINDS", "MESSAGES", "a_hash", "compaction", "logged", "said", "turn", "unstorable")
 
@@ -98,7 +110,8 @@ KINDS: dict[str, Record] = {
         adoption=b"\xff" * 16,
         kept=(2, 4),
         segments=(_SEGMENT, _FOLDED),
-        standing=("Always answer in French.", "以后都用中文"),
+        standing=(Standing("Always answer in French.", "system"), Standing("以后都用中文", "user")),
+        identifiers=(Identifier("order", "A-17"), Identifier("", "/home/é")),
         shortened=(Shortened(index=5, head=100, tail=20),),
         synthetic=said("Notes on what was said before: …"),
         mark=bytes(range(16, 32)),
@@ -111,6 +124,8 @@ KINDS: dict[str, Record] = {
     ),
     "a compaction that was undone": Undone(mark=bytes(range(16, 32))),
     "a compaction without a mark that was undone": Undone(mark=None),
+    "a sentence that is pinned": Pinned(text="Always answer in French. 以后都用中文"),
+    "a message that is not pinned any more": Pinned(digest=bytes(range(16)), held=False),
 }
 """One record of each kind, with everything in it or with nothing."""
 

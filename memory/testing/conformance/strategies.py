@@ -10,7 +10,19 @@ from typing import Any, Literal, TypeAlias
 
 from hypothesis import strategies as st
 
-from memory.records import Compaction, Logged, Record, Segment, Shortened, Turn, Undone, Usage
+from memory.records import (
+    Compaction,
+    Identifier,
+    Logged,
+    Pinned,
+    Record,
+    Segment,
+    Shortened,
+    Standing,
+    Turn,
+    Undone,
+    Usage,
+)
 
 __all__ = (
     "HASHES",
@@ -107,7 +119,10 @@ def compactions() -> st.SearchStrategy[Compaction]:
         adoption=hashes,
         kept=st.lists(small, max_size=3).map(tuple),
         segments=st.lists(segment, max_size=2).map(tuple),
-        standing=st.lists(texts(), max_size=2).map(tuple),
+        standing=st.lists(
+            st.builds(Standing, texts(), st.sampled_from(("pinned", "system", "user"))), max_size=2
+        ).map(tuple),
+        identifiers=st.lists(st.builds(Identifier, texts(), texts()), max_size=2).map(tuple),
         shortened=st.lists(
             st.builds(Shortened, index=small, head=small, tail=small), max_size=2
         ).map(tuple),
@@ -140,7 +155,10 @@ def records() -> st.SearchStrategy[Record]:
     )
     original = st.builds(Logged, index=small, link=st.sampled_from(HASHES), message=messages())
     undone = st.builds(Undone, mark=st.none() | st.sampled_from(HASHES))
-    return st.one_of(turn, original, compactions(), undone)
+    pinned = st.builds(
+        Pinned, text=texts(), digest=st.none() | st.sampled_from(HASHES), held=st.booleans()
+    )
+    return st.one_of(turn, original, compactions(), undone, pinned)
 
 
 def steps() -> st.SearchStrategy[Step]:

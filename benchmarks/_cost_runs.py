@@ -1,0 +1,226 @@
+"""Recorded conversations paid for: with the memory, in full, and through a sliding window.
+
+Every way sends the same turns through the SDK and `memory.wrap` to a fake server of its own,
+which gives the recorded replies, writes summaries with the offline summariser and bills both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from openai import OpenAI
+
+from benchmarks._bills import MODELS, Asked, Bill, billed
+from benchmarks._corpora import chained
+from benchmarks._trial import HTTP, KEY, OFF
+from memory import wrap
+from memory.events import Event, Summarizing
+from memory.messages import head_length, split
+from memory.models import thinking
+from memory.replay import Report, Step, replay, steps
+from memory.testing import FakeKimi
+from memory.testing.kimi_call import Call
+from memory.testing.kimi_count import count_text
+from memory.testing.kimi_prompt import Prompts
+
+__all__ = (
+    "BUDGET",
+    "CHAIN",
+    "CORPUS",
+    "Job",
+    "Outcome",
+    "Ruler",
+    "Way",
+    "chains",
+    "paid",
+    "run",
+    "together",
+)
+
+Way = Literal["memory", "full history", "sliding window"]
+Message = Mapping[str, Any]
+
+CORPUS: Final = "tau_airline"
+CHAIN: Final = 8
+"""How many recorded runs make one conversation."""
+BUDGET: Final = 8_000
+"""Tokens that a prompt may have, with the memory and through the window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One conversation, one model, one way to send it.
+
+    Attributes:
+        conversation: Made by `chains`.
+        model: The model.
+        way: How it is sent.
+        budget: Tokens a prompt may have.
+        options: Settings of the memory that are not left at their defaults.
+    """
+
+    conversation: Mapping[str, Any]
+    model: str
+    way: Way
+    budget: int = BUDGET
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes:
+        bill: What was billed.
+        news: Tokens of the last prompt in full that the first one did not begin with.
+        compactions: Compactions put on record.
+        problems: Promises that were not kept, in words.
+    """
+
+    bill: Bill
+    news: int
+    compactions: int = 0
+    problems: tuple[str, ...] = ()
+
+
+def chains(data: Path, *, length: int = CHAIN, limit: int | None = None) -> list[dict[str, Any]]:
+    """Return conversations of `length` runs each, at most `limit`; runs too few are left out."""
+    joined = chained(data, CORPUS, chain=length, limit=limit)
+    return [_thoughtful(each) for each in joined]
+
+
+def _thoughtful(conversation: dict[str, Any]) -> dict[str, Any]:
+    """Give every turn with calls the empty thought that a model demands while it thinks."""
+    messages = [
+        {"reasoning_content": "", **message} if message.get("tool_calls") else message
+        for message in conversation["messages"]
+    ]
+    return {**conversation, "messages": messages}
+
+
+def paid(job: Job) -> Outcome:
+    """Have a conversation and return what it cost."""
+    fake = FakeKimi()
+    client = OpenAI(
+        api_key=KEY,
+        base_url="http://fake/v1",
+        max_retries=0,
+        http_client=HTTP.Client(transport=getattr(fake, f"{HTTP.__name__}_transport")()),
+    )
+    ruler, asked = Ruler(job.model), list[Asked]()
+    if job.way == "memory":
+        report = _remembered(job, client, fake, asked)
+        compactions, problems = report.compactions, tuple(report.problems)
+    else:
+        _sent(job, client, fake, ruler)
+        compactions, problems = 0, ()
+    return Outcome(
+        bill=billed(fake.requests, asked),
+        news=ruler.news(job.conversation),
+        compactions=compactions,
+        problems=problems,
+    )
+
+
+def _remembered(job: Job, client: OpenAI, fake: FakeKimi, asked: list[Asked]) -> Report:
+    def hear(event: Event) -> None:
+        if isinstance(event, Summarizing):
+            asked.append(Asked(len(fake.requests), event.purpose))
+
+    return replay(
+        job.conversation,
+        client=client,
+        model=job.model,
+        before=lambda step: _answer(fake, step),
+        measure=lambda _: 0,
+        budget=job.budget,
+        hooks=(hear,),
+        **job.options,
+    )
+
+
+def _sent(job: Job, client: OpenAI, fake: FakeKimi, ruler: Ruler) -> None:
+    """Send every request of a conversation, whole or as much of its end as fits."""
+    wrapped: Any = wrap(client, hooks=())
+    body = {} if thinking(job.model) != "switchable" else OFF
+    for step in steps(job.conversation):
+        _answer(fake, step)
+        windowed = job.way == "sliding window"
+        messages = ruler.window(step, job.budget) if windowed else step.messages
+        more: dict[str, Any] = {"tools": list(step.tools)} if step.tools else {}
+        wrapped.chat.completions.create(
+            model=job.model, messages=list(messages), extra_body=body, **more
+        )
+
+
+def _answer(fake: FakeKimi, step: Step) -> None:
+    if step.reply is not None:
+        fake.queue_reply(step.reply)
+
+
+class Ruler:
+    """Counts prompts as the server does.
+
+    Args:
+        model: The model they are for.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._prompts = Prompts(count_text)
+
+    def _sizes(self, step: Step, messages: Sequence[Message]) -> list[int]:
+        """Return the tokens of the parts of a prompt: tools if any, messages, the opening."""
+        body = {"messages": messages, "tools": list(step.tools), "thinking": OFF["thinking"]}
+        call = Call(body=body, model=MODELS[self._model])
+        return [part.tokens for part in self._prompts.prompt(call)]
+
+    def tokens(self, step: Step, messages: Sequence[Message]) -> int:
+        """Return the tokens of a prompt with these messages and the tools of a step."""
+        return sum(self._sizes(step, messages))
+
+    def window(self, step: Step, budget: int) -> list[Message]:
+        """Return the head and the latest parts that fit, calls and their results together."""
+        messages = step.messages
+        sizes = self._sizes(step, messages)
+        offset = len(sizes) - len(messages) - 1
+        head = head_length(messages)
+        room = budget - sum(sizes[: offset + head]) - sizes[-1]
+        start = len(messages)
+        for part in reversed(split(messages, start=head)):
+            room -= sum(sizes[offset + part.start : offset + part.stop])
+            if room < 0:
+                break
+            start = part.start
+        return [*messages[:head], *messages[start:]]
+
+    def news(self, conversation: Mapping[str, Any]) -> int:
+        """Return the tokens that a conversation grew by from nothing but its head."""
+        *_, last = steps(conversation)
+        head = last.messages[: head_length(last.messages)]
+        return self.tokens(last, last.messages) - self.tokens(last, head)
+
+
+def together(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return what several conversations came to."""
+    found = list(outcomes)
+    return Outcome(
+        bill=sum((each.bill for each in found), Bill()),
+        news=sum(each.news for each in found),
+        compactions=sum(each.compactions for each in found),
+        problems=tuple(problem for each in found for problem in each.problems),
+    )
+
+
+def run(jobs: Sequence[Job], *, processes: int | None = None) -> list[Outcome]:
+    """Return what came of each job, in order, by as many processes as there are processors."""
+    workers = min(processes or os.cpu_count() or 1, len(jobs))
+    if workers <= 1:
+        return [paid(job) for job in jobs]
+    with ProcessPoolExecutor(workers) as pool:
+        return list(pool.map(paid, jobs))

@@ -1,0 +1,162 @@
+"""What a summariser that fails costs: turns, tokens, facts and requests.
+
+    python -m benchmarks.faults --json
+
+Each row is a conversation of 40 turns of about 280 tokens by the SDK's client, over HTTP on
+loopback, with a budget of 3,000 tokens and the settings that the library comes with (shorter
+deadlines and pauses where waiting shows nothing; the settings of each row are reported). In every
+turn the user says one thing of themselves, amid other talk and without any word that marks it. The
+summariser of the healthy row writes down every such fact that it is shown, so what is lost is lost
+by the memory; in the other rows something is wrong with it, with the store or with the turns.
+
+A fact is in the view when its names, places, numbers and things all stand within 160 characters of
+one message of the last request; it is in reach when they do there or in the originals behind the
+notes. Beside the rows stand a floor, what a sliding window of the same budget has of the facts, and
+a ceiling, all of them. The seed is drawn at random unless given, and reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from benchmarks._faults_cases import CASES, QUICK, Case
+from benchmarks._faults_run import BUDGET, FACTS, MODEL, Run, floor
+from benchmarks._faults_talk import LANGUAGES, NEAR, Talk, talk
+from benchmarks._report import Check, Op, Report, Row
+from memory.vocabulary import warmup
+
+__all__ = ("checks", "main", "measure")
+
+ALIVE: Final = 34
+"""Facts that are still in the view where no summary was ever accepted."""
+KNOCKS: Final = 8
+"""Requests that a dead summariser may be sent."""
+QUICK_TURNS: Final = 20
+SHOWN: Final = {
+    "row": "row",
+    "language": "",
+    "way": "way",
+    "turns failed": "failed",
+    "largest request": "largest",
+    "over budget": "over",
+    "in view": "view",
+    "in reach": "reach",
+    "requests to the summariser": "asked",
+    "summaries accepted": "accepted",
+    "seconds": "s",
+}
+"""The columns that people see, by their names in JSON."""
+
+
+def measure(cases: Sequence[Case], seeds: Sequence[int], turns: int) -> list[Row]:
+    """Return the rows of all cases, in both languages, for each seed."""
+    return [
+        Run(case, language, seed, way, turns).play()
+        for case in cases
+        for way in case.ways
+        for language in LANGUAGES
+        for seed in seeds
+    ]
+
+
+def references(seeds: Sequence[int], turns: int) -> list[Row]:
+    """Return how many facts a sliding window has, and how many there are."""
+    return [
+        {
+            "language": language,
+            "seed": seed,
+            "sliding window": floor(made),
+            "all": len(made.facts),
+            "tokens": _tokens(made),
+        }
+        for language in LANGUAGES
+        for seed in seeds
+        for made in (talk(language, seed, turns=turns),)
+    ]
+
+
+def checks(cases: Sequence[Case], rows: Sequence[Row]) -> list[Check]:
+    """Return what has to hold: of each case the worst of its rows."""
+    return [check for case in cases for check in _of_case(case, rows)]
+
+
+def _of_case(case: Case, rows: Sequence[Row]) -> Iterator[Check]:
+    mine = [row for row in rows if row["row"] == case.name]
+    facts = min((row["facts"] for row in mine), default=0)
+    least = max(0, facts - (FACTS - ALIVE))
+
+    def worst(column: str, op: Op, bound: float, name: str = "") -> Check:
+        values = [row[column] for row in mine]
+        value = (min if op == ">=" else max)(values) if values else None
+        return Check(name=f"{case.name}: {name or column}", value=value, op=op, bound=bound)
+
+    yield worst("turns failed", "<=", 0)
+    yield worst("over budget", "<=", case.budgets, "requests over the budget")
+    yield worst("in reach", ">=", facts, "facts in the view or one expand() away")
+    if case.refused:
+        yield worst("refused by name", ">=", case.refused, "BudgetErrors that name the message")
+    if case.name == "healthy":
+        yield worst("in view", ">=", facts, "facts in the view")
+    if case.hopeless:
+        yield worst("in view", ">=", least, "facts in the view")
+        yield worst("summaries accepted", "<=", 0)
+        yield worst("requests to the summariser", "<=", KNOCKS)
+        yield worst("orders sent", "<=", 0, "requests that pass an order on")
+    if case.span:
+        yield worst("while it was down", "<=", KNOCKS, "requests while it was down")
+        yield worst("summaries accepted", ">=", 2)
+
+
+def _tokens(made: Talk) -> int:
+    from memory.testing.kimi_count import count_text  # noqa: PLC0415
+
+    return sum(count_text(message["content"]) for message in made.messages())
+
+
+def _arguments(arguments: Sequence[str] | None) -> Any:
+    parser = argparse.ArgumentParser(description="measure what failing summarisers cost")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quick", action="store_true", help="only see that everything runs")
+    parser.add_argument("--seed", type=int, help="the first seed; otherwise a random one")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds")
+    parser.add_argument("--row", action="append", help="only rows whose name contains this")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the matrix; return 1 if a check does not hold."""
+    options = _arguments(arguments)
+    first = secrets.randbelow(10**6) if options.seed is None else options.seed
+    seeds = range(first, first + options.seeds)
+    turns = QUICK_TURNS if options.quick else FACTS
+    wanted = options.row or (QUICK if options.quick else ("",))
+    cases = [case for case in CASES if any(part in case.name for part in wanted)]
+    counter = warmup().name
+    rows, beside = measure(cases, seeds, turns), references(seeds, turns)
+    report = Report(
+        benchmark="faults",
+        settings={
+            "seeds": list(seeds),
+            "turns": turns,
+            "budget": BUDGET,
+            "model": MODEL,
+            "counter": counter,
+            "near": NEAR,
+            "options": {case.name: dict(case.options) for case in cases if case.options},
+        },
+        rows={"faults": rows, "references": beside},
+        checks=checks(cases, rows),
+        tables={
+            "faults": [{new: row[old] for old, new in SHOWN.items()} for row in rows],
+            "references": beside,
+        },
+    )
+    return report.finish(as_json=options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The dates that messages open with, as in `[1:56 pm on 8 May, 2023] Hello`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from memory.messages import WireMessage, text_of
+
+__all__ = ("span",)
+
+_BRACKETED = re.compile(r"\s{0,8}[\[【(（]([^\[\]【】()（）\n]{4,60})[\]】)）]")
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_DATE = re.compile(
+    rf"(?i)\d{{4}}[-/.年]\d{{1,2}}|\d{{1,2}}月\d{{1,2}}|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}"
+    rf"|{_MONTH}[a-z]*\W{{1,2}}\d|\d{{1,2}}(?:st|nd|rd|th)?\W{{1,2}}{_MONTH}"
+)
+
+
+def span(messages: Sequence[WireMessage]) -> tuple[str, str]:
+    """Return the first and the last date that messages open with; empty texts where none does."""
+    found = [date for message in messages if (date := _opening(message))]
+    return (found[0], found[-1]) if found else ("", "")
+
+
+def _opening(message: WireMessage) -> str:
+    content = message.get("content")
+    text = content if isinstance(content, str) else text_of(message)
+    match = _BRACKETED.match(text, 0, 80)
+    return match[1].strip() if match and _DATE.search(match[1]) else ""

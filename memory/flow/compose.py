@@ -1,0 +1,153 @@
+"""Composing a compaction: its segments, what it quotes, and the message that carries both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from memory.flow.effects import Flow
+from memory.flow.quotes import (
+    capped,
+    identifiers,
+    pinned,
+    shown_beside,
+    standing_instructions,
+)
+from memory.flow.state import Context, Prompt, State
+from memory.identity import digest
+from memory.messages import role_of
+from memory.notes import render
+from memory.policy import NOTES_FRAME, SEGMENT_FRAME
+from memory.records import Compaction, Identifier, Segment, Shortened, Standing
+from memory.view import View
+
+__all__ = ("Change", "composed", "requoted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a compaction does to a view.
+
+    Attributes:
+        segments: The segments from now on.
+        dropped: The messages that leave the view, by index.
+        before: Where the part stands up to which everything is covered.
+        cleared: The tool results that are not shown any more.
+    """
+
+    segments: tuple[Segment, ...]
+    dropped: Sequence[int] = ()
+    before: int = 0
+    cleared: tuple[Shortened, ...] = ()
+
+
+def composed(prompt: Prompt, context: Context, state: State, change: Change) -> Flow[Compaction]:
+    """Return the record of a change, with the synthetic message that it puts in place."""
+    covered, kept = _covered(state, change)
+    short = _shortened(state, change, covered, kept)
+    gone = _gone(state, covered, kept, short)
+    room = _room(state, gone, change.segments)
+    share = context.policy.standing * state.budget.limit
+    said = yield from standing_instructions(
+        prompt, context, state, change.dropped, room=min(share, room)
+    )
+    room -= sum(context.meter.text(each.text) + 2 for each in said)
+    spare = room - (state.budget.trigger - state.budget.target) // 4
+    listed = identifiers(
+        prompt,
+        context,
+        state,
+        gone,
+        shown=shown_beside(state, gone, change.segments, said),
+        room=min(context.policy.room_for_identifiers(state.budget.limit), spare),
+    )
+    thread = state.view.thread
+    record = Compaction(
+        covered=covered,
+        coverage=thread.links[covered],
+        adopted=thread.settled,
+        adoption=thread.links[thread.settled],
+        kept=kept,
+        segments=change.segments,
+        shortened=short,
+    )
+    return _with_message(context, state, record, said, listed)
+
+
+def requoted(prompt: Prompt, context: Context, state: State) -> State:
+    """Return a view whose notes quote what is pinned now; the same where they do."""
+    if prompt.quoted is None:
+        return state
+    record, thread = state.view.record, state.view.thread
+    held = record.standing if record else ()
+    if {each.text for each in held if each.source == "pinned"} == set(prompt.quoted):
+        return state
+    base = record or Compaction(
+        covered=0, coverage=thread.links[0], adopted=0, adoption=thread.links[0]
+    )
+    share = context.policy.standing * state.budget.limit
+    said = capped(context, pinned(prompt, held), share)
+    if said == held:
+        return state
+    adopted = thread.settled
+    base = replace(base, adopted=adopted, adoption=thread.links[adopted])
+    made = _with_message(context, state, base, said, base.identifiers)
+    return State.of(prompt, context, View(thread, made))
+
+
+def _with_message(
+    context: Context,
+    state: State,
+    record: Compaction,
+    said: tuple[Standing, ...],
+    listed: tuple[Identifier, ...],
+) -> Compaction:
+    """Return a record with what it quotes, and the message that says so; none for nothing."""
+    record = replace(record, standing=said, identifiers=listed)
+    if not (record.segments or said or listed):
+        return replace(record, synthetic=None, mark=None, cost=None)
+    rest = state.view.thread.rest
+    synthetic = render(
+        record.segments,
+        standing=said,
+        identifiers=listed,
+        role=context.role,
+        in_progress=any(role_of(rest[index]) == "user" for index in record.kept),
+        kept=len(record.kept),
+    )
+    reported = sum(each.tokens - context.meter.text(each.text) for each in record.segments)
+    cost = context.meter.count([synthetic])[0] + reported
+    return replace(record, synthetic=synthetic, mark=digest(synthetic), cost=cost)
+
+
+def _covered(state: State, change: Change) -> tuple[int, tuple[int, ...]]:
+    """Return how many messages the new record covers, and which of them stay verbatim."""
+    view = state.view
+    before = [index for indexes, _ in view.parts()[: change.before] for index in indexes]
+    covered = max(view.record.covered if view.record else 0, max(before, default=-1) + 1)
+    dropped = set(change.dropped)
+    return covered, tuple(i for i in view.loose if i < covered and i not in dropped)
+
+
+def _shortened(
+    state: State, change: Change, covered: int, kept: Sequence[int]
+) -> tuple[Shortened, ...]:
+    base = state.view.record.shortened if state.view.record else ()
+    return tuple(s for s in (*base, *change.cleared) if s.index >= covered or s.index in kept)
+
+
+def _gone(state: State, covered: int, kept: Sequence[int], short: Sequence[Shortened]) -> list[int]:
+    """Return the messages of which nothing will be shown."""
+    held = set(kept)
+    hidden = {s.index for s in short if not s.head and not s.tail}
+    size = len(state.view.thread.rest)
+    return [i for i in range(size) if (i < covered and i not in held) or i in hidden]
+
+
+def _room(state: State, gone: Sequence[int], segments: Sequence[Segment]) -> float:
+    """Return the tokens under the trigger that quotes may have."""
+    missing = set(gone)
+    sizes = zip(state.view.loose, state.sizes, strict=True)
+    verbatim = sum(size for index, size in sizes if index not in missing)
+    notes = NOTES_FRAME + sum(each.tokens + SEGMENT_FRAME for each in segments)
+    return max(0, state.budget.trigger - state.fixed - verbatim - notes)

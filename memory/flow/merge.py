@@ -1,0 +1,169 @@
+"""Keeping the segments within their share: merging, and writing anew what was only extracted.
+
+Segments are kept as a log-structured merge tree keeps its runs (O'Neil and others, 1996): the two
+oldest of one level become one of the next, so that a message is summarised O(log n) times. They
+are read again from the messages themselves where the summariser can hold those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from memory.flow.draft import OFFLINE, drafted
+from memory.flow.effects import Flow
+from memory.flow.segment import made_of, obstacle, originals, readable
+from memory.flow.state import Context, Prompt, State
+from memory.messages import WireMessage
+from memory.notes import ELIDED
+from memory.policy import SEGMENT_FRAME, SMALLEST_SEGMENT, Plan
+from memory.records import Segment
+from memory.summary import SummaryRequest
+
+__all__ = ("merged", "pair", "written_anew")
+
+CUT = "(The rest of these notes was cut off; the messages are in the log.)"
+
+
+def merged(
+    prompt: Prompt, context: Context, state: State, todo: Plan, segments: Sequence[Segment]
+) -> Flow[tuple[Segment, ...]]:
+    """Return the segments, merged until they are within their share.
+
+    Raises:
+        SummaryError: A text could not be had, and the offline summariser does not stand in.
+    """
+    left = tuple(segments)
+    while len(left) > 1 and _size(left) > todo.share:
+        place = pair(left)
+        cap = _cap(left, place, todo)
+        one = yield from _merged(prompt, context, state, (left[place], left[place + 1]), cap)
+        left = (*left[:place], one, *left[place + 2 :])
+    if left and _size(left) > todo.share:
+        return (_clipped(context, left[0], todo.share - SEGMENT_FRAME),)
+    return left
+
+
+def written_anew(
+    prompt: Prompt, context: Context, state: State, segments: Sequence[Segment]
+) -> Flow[tuple[Segment, ...]]:
+    """Return the segments, the oldest that was only extracted written by the summariser now.
+
+    One at a time, and only when the summariser has just answered.
+    """
+    place = next((i for i, each in enumerate(segments) if each.author == OFFLINE), None)
+    if place is None or segments[-1].author == OFFLINE:
+        return tuple(segments)
+    old = segments[place]
+    messages = originals(prompt, state, old.first, old.last)
+    if not messages:
+        return tuple(segments)
+    cap = max(SMALLEST_SEGMENT, old.tokens)
+    request = _request(context, prompt, messages, (), cap, first=old.first)
+    if request.source_tokens + cap > readable(prompt, context, state):
+        return tuple(segments)
+    draft, tokens = yield from drafted(
+        prompt, context, request, purpose="again", messages=len(messages)
+    )
+    if draft.author == OFFLINE:
+        return tuple(segments)
+    new = made_of(
+        draft, tokens, context, first=old.first, last=old.last, dates=old.dates, level=old.level
+    )
+    return (*segments[:place], new, *segments[place + 1 :])
+
+
+def pair(segments: Sequence[Segment]) -> int:
+    """Return the place of the first of the two neighbours to be merged next.
+
+    The two oldest of one level; where no two are, the two oldest.
+    """
+    levels = pairwise(segment.level for segment in segments)
+    return next((place for place, (one, other) in enumerate(levels) if one == other), 0)
+
+
+def _cap(segments: Sequence[Segment], place: int, todo: Plan) -> int:
+    """Return the tokens that two segments may have as one.
+
+    As many as make room for the segment of the next compaction, and no more than three quarters
+    nor, where the share allows it, less than half of what they have.
+    """
+    both = segments[place].tokens + segments[place + 1].tokens
+    others = _size(segments) - both - 2 * SEGMENT_FRAME
+    room = todo.share - others - SEGMENT_FRAME
+    wanted = min(room - todo.cap - SEGMENT_FRAME, both * 3 // 4)
+    return max(SMALLEST_SEGMENT, min(max(wanted, both // 2), room))
+
+
+def _size(segments: Sequence[Segment]) -> int:
+    return sum(segment.tokens + SEGMENT_FRAME for segment in segments)
+
+
+def _merged(
+    prompt: Prompt, context: Context, state: State, two: tuple[Segment, Segment], cap: int
+) -> Flow[Segment]:
+    older, newer = two
+    first, last = min(older.first, newer.first), max(older.last, newer.last)
+    messages = originals(prompt, state, first, last)
+    request = _request(context, prompt, messages, (), cap, first=first)
+    room = readable(prompt, context, state)
+    from_texts = not messages or request.source_tokens + cap > room
+    if from_texts:
+        request = _request(context, prompt, (), two, cap)
+    draft, tokens = yield from drafted(
+        prompt,
+        context,
+        request,
+        purpose="merge",
+        messages=last - first + 1,
+        obstacle=obstacle(prompt, context, fits=request.source_tokens + cap <= room),
+    )
+    if from_texts or (draft.author == OFFLINE and not messages):
+        depth = 1 + max(older.depth, newer.depth)
+    else:
+        depth = 1
+    return made_of(
+        draft,
+        tokens,
+        context,
+        first=first,
+        last=last,
+        dates=(older.dates[0] or newer.dates[0], newer.dates[1] or older.dates[1]),
+        level=1 + max(older.level, newer.level),
+        depth=depth,
+    )
+
+
+def _request(
+    context: Context,
+    prompt: Prompt,
+    messages: tuple[WireMessage, ...],
+    previous: tuple[Segment, ...],
+    cap: int,
+    *,
+    first: int = 1,
+) -> SummaryRequest:
+    """Return a request that quotes messages, or earlier segments, in one message."""
+    read = sum(context.meter.count(messages)) if messages else 0
+    return SummaryRequest(
+        form="rendered",
+        model=context.summarizer_model or prompt.model,
+        slice=messages,
+        first=first,
+        previous=previous,
+        cap=cap,
+        source_tokens=read + sum(segment.tokens for segment in previous),
+        task=context.task,
+        deadline=context.deadline,
+    )
+
+
+def _clipped(context: Context, segment: Segment, room: int) -> Segment:
+    """Return a segment of which only the beginning is left: what matters most stands first."""
+    lines = segment.text.splitlines()
+    while lines and context.meter.text("\n".join([*lines, CUT])) > room:
+        lines.pop()
+    count = segment.last - segment.first + 1
+    text = "\n".join([*lines, CUT]) if lines else ELIDED.format(count=count)
+    return replace(segment, text=text, tokens=round(context.meter.text(text)))

@@ -1,0 +1,41 @@
+"""Taking out of messages what is not to be stored or sent to a summariser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from memory.messages import WireMessage
+
+__all__ = ("Redact", "redacted")
+
+Redact = Callable[[str], str]
+"""Returns a text without what must not be kept; the same for the same text, always."""
+
+_TEXTS = ("content", "reasoning_content", "text", "arguments", "refusal")
+
+
+def redacted(message: WireMessage, redact: Redact | None) -> WireMessage:
+    """Return a message with every text of it redacted: contents, thoughts, arguments of calls.
+
+    Roles, names and ids stay: without them a conversation cannot be sent. The same object is
+    returned where nothing had to change.
+
+    Args:
+        message: A wire message.
+        redact: What to do to each text; None for nothing.
+    """
+    if redact is None:
+        return message
+    changed = {key: _value(key, value, redact) for key, value in message.items()}
+    return message if changed == dict(message) else changed
+
+
+def _value(key: str, value: Any, redact: Redact) -> Any:
+    if isinstance(value, str):
+        return redact(value) if key in _TEXTS else value
+    if isinstance(value, Mapping):
+        return {name: _value(name, item, redact) for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [_value(key, item, redact) for item in value]
+    return value
