@@ -129,11 +129,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="measure what conversations cost by settings")
     add_data_argument(parser)
     parser.add_argument("--set", action="append", metavar="NAME=V,V", help="values to combine")
-    parser.add_argument("--every", type=int, default=3, help="one conversation of so many")
+    parser.add_argument("--every", type=int, default=1, help="one conversation of so many")
     options = parser.parse_args(arguments)
     conversations = chains(options.data)[:: options.every]
     points = [*combinations(options.set or GRID)]
-    base = Job(conversation={}, model=DEFAULT_MODEL, way=FULL)
+    base = Job(conversation={}, model=DEFAULT_MODEL, way=FULL, checked=False)
     kinds = [base, replace(base, way=SLIDING)]
     kinds += [replace(base, way="memory", options=point) for point in points]
     jobs = [replace(kind, conversation=each) for kind in kinds for each in conversations]

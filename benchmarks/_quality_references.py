@@ -11,18 +11,17 @@ summariser that fails is asked again and again, for what hangs on a clock is no 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks._corpora import chained
-from benchmarks._measures import count, leaves, shown
+from benchmarks._ledger import readable, values
+from benchmarks._measures import count
 from benchmarks._stubs import stub
 from memory.events import Event, Overflowed
 from memory.manager import MemoryManager
-from memory.messages import tool_calls
 from memory.replay import Step, steps
 
 __all__ = ("CHAIN", "Run", "run")
@@ -83,7 +82,7 @@ def run(data: Path, index: int, budget: int, *, stub_name: str, limit: int | Non
         hooks=[made.append],
     )
     costs = manager.count(conversation["messages"])
-    texts = [_readable([message]) for message in conversation["messages"]]
+    texts = [readable([message]) for message in conversation["messages"]]
     result = Run(id=conversation["id"], budget=budget, stub=stub_name)
     for step in list(steps(conversation))[:limit]:
         view = manager.fit(step.messages, tools=step.tools or None)
@@ -102,9 +101,9 @@ def _look_up(
 ) -> None:
     """Note for each value of the call that follows whether the view has it."""
     stop = len(step.messages)
-    history, sent = "\n".join(texts[:stop]), _readable(view)
+    history, sent = "\n".join(texts[:stop]), readable(view)
     latest = "\n".join([texts[0], *texts[start:stop]])
-    for value in _values(step.reply or {}):
+    for value in values(step.reply or {}):
         if value in history:
             result.found.append(float(value in sent))
             result.latest.append(float(value in latest))
@@ -119,19 +118,3 @@ def _tail(costs: Sequence[int], tokens: int) -> int:
         start -= 1
         tokens -= costs[start]
     return start
-
-
-def _readable(messages: Sequence[Message]) -> str:
-    """Return what messages show, with the values of arguments as they read outside JSON."""
-    values = (value for message in messages for value in _values(message))
-    return "\n".join([shown(messages), *values])
-
-
-def _values(message: Message) -> Iterator[str]:
-    """Yield the values that the calls of a message pass, of three characters and more."""
-    for call in tool_calls(message):
-        arguments = str((call.get("function") or {}).get("arguments"))
-        try:
-            yield from leaves(json.loads(arguments, parse_int=str, parse_float=str))
-        except ValueError:
-            yield from leaves(arguments)

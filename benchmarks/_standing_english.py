@@ -11,6 +11,7 @@ from typing import Final
 __all__ = ("HELD_OUT", "HELD_OUT_MISSES", "MISSES", "WISHES")
 
 WISHES: Final = (
+    "Can you use metric units from now on?",
     "Always answer me in British English.",
     "Never use emojis in your replies.",
     "From now on, quote prices with VAT included.",
@@ -154,6 +155,8 @@ WISHES: Final = (
 )
 
 MISSES: Final = (
+    "Never leave early, my boss says.",
+    "Can you tell me how to avoid this in future?",
     "Do you always answer in British English?",
     "She never called me back.",
     "I always loved jazz.",

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from benchmarks import _standing_chinese as chinese
 from benchmarks import _standing_english as english
+from benchmarks import _standing_retractions as retractions
 from benchmarks._report import Check, Row
-from memory.standing import instructions
+from memory.standing import instructions, standing
 
 __all__ = ("checks", "measure")
 
@@ -25,6 +26,13 @@ _SETS: Final = (
     ("English, held out", english.HELD_OUT, english.HELD_OUT_MISSES),
     ("Chinese, fitted", chinese.WISHES, chinese.MISSES),
     ("Chinese, held out", chinese.HELD_OUT, chinese.HELD_OUT_MISSES),
+)
+_RETRACTIONS: Final = (
+    # name, wishes, retractions with the place of the wish that each means
+    ("English, fitted", retractions.ENGLISH_WISHES, retractions.ENGLISH),
+    ("English, held out", retractions.ENGLISH_WISHES, retractions.ENGLISH_HELD_OUT),
+    ("Chinese, fitted", retractions.CHINESE_WISHES, retractions.CHINESE),
+    ("Chinese, held out", retractions.CHINESE_WISHES, retractions.CHINESE_HELD_OUT),
 )
 _CORPORA: Final = (
     # corpus, whose messages are read
@@ -50,7 +58,7 @@ def measure(data: Path) -> list[Row]:
     instruction.
     """
     planted = [_planted(data, kind) for kind in ("instruction_following", "preference_following")]
-    return [*_sentences(), *planted, _whole(data), *_corpora(data)]
+    return [*_sentences(), *_retractions(), *planted, _whole(data), *_corpora(data)]
 
 
 def checks(rows: Sequence[Row]) -> list[Check]:
@@ -58,7 +66,11 @@ def checks(rows: Sequence[Row]) -> list[Check]:
     held = list[Check]()
     for row in rows:
         name = row["set"]
-        if "held out" in name:
+        if "wrongly ended" in row:
+            held.append(_check(f"{name}: wishes wrongly ended", row["wrongly ended"], "<=", 1))
+        if name.startswith("retractions") and "held out" in name:
+            held.append(_check(f"{name}: ended, %", row["recall"], ">=", 70.0))
+        elif "held out" in name:
             held.append(_check(f"{name}: recall, %", row["recall"], ">=", 90.0))
             held.append(_check(f"{name}: near misses taken, %", row["false %"], "<=", 10.0))
         elif name == "beam_100k: instruction_following":
@@ -83,6 +95,29 @@ def _sentences() -> Iterator[Row]:
             "false %": 100 * false / len(misses),
             "precision": 100 * found / max(1, found + false),
         }
+
+
+def _retractions() -> Iterator[Row]:
+    """Yield how many retractions end the wish they mean, and how many wishes others end."""
+    for name, wishes, pairs in _RETRACTIONS:
+        ended = [(set(_ended(wishes, text)), wishes[place]) for text, place in pairs]
+        yield {
+            "set": f"retractions, {name}",
+            "sentences": len(pairs),
+            "recall": 100 * sum(wish in gone for gone, wish in ended) / len(pairs),
+            "wrongly ended": sum(len(gone - {wish}) for gone, wish in ended),
+        }
+    sets: tuple[Sequence[str], ...] = (retractions.ENGLISH_WISHES, retractions.CHINESE_WISHES)
+    wrong = sum(len(_ended(wishes, text)) for wishes in sets for text in retractions.OTHERS)
+    sentences = len(retractions.OTHERS)
+    yield {"set": "retractions, none", "sentences": sentences, "wrongly ended": wrong}
+
+
+def _ended(wishes: Sequence[str], text: str) -> list[str]:
+    """Return which of the wishes a user ends who says `text` some time after them."""
+    said = [{"role": "user", "content": each} for each in (*wishes, "Thanks.", "Ok.", text)]
+    left = {each.text for each in standing(said, [], ())}
+    return [wish for wish in wishes if wish not in left]
 
 
 def _taken(texts: Iterable[str]) -> int:

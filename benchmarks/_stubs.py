@@ -1,8 +1,8 @@
 """Summarisers without a model: what they write follows from what they are asked, every time.
 
-`stub` makes one by its name: `empty`, `lead`, `extractive`, `hostile`, `lossy-0.2`, … each for
-`MemoryManager(summarizer=…)`. `Recorded` answers with what a model once wrote about the sessions of
-a LoCoMo conversation.
+`stub` makes one by its name: `empty`, `void`, `lead`, `extractive`, `hostile`, `lossy-0.2`, … each
+for `MemoryManager(summarizer=…)`. `Recorded` answers with what a model once wrote about the
+sessions of a LoCoMo conversation.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ __all__ = (
     "Lossy",
     "Recorded",
     "Stub",
+    "Void",
     "leading",
     "stub",
 )
@@ -72,6 +73,18 @@ class Empty:
         """Return a blank draft."""
         self.calls += 1
         return Draft(text="", author="empty")
+
+
+class Void:
+    """Answers with what passes for a summary and says nothing."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def summarize(self, request: SummaryRequest, /) -> Draft:  # noqa: ARG002
+        """Return the same draft every time."""
+        self.calls += 1
+        return Draft(text="The work went on.", author="void")
 
 
 class Hostile:
@@ -262,7 +275,7 @@ def _within(cap: int, count: Count, text: str) -> str:
 
 
 def stub(name: str, *, count: Count = kimi_tokens) -> Stub:
-    """Return a new stub by its name: `empty`, `hostile`, `extractive`, `lead` or `lossy-P`.
+    """Return a new stub by its name: `empty`, `void`, `hostile`, `extractive`, `lead` or `lossy-P`.
 
     `lossy-0.5` loses half of what `lead` writes.
 
@@ -273,6 +286,8 @@ def stub(name: str, *, count: Count = kimi_tokens) -> Stub:
     match kind:
         case "empty":
             return Empty()
+        case "void":
+            return Void()
         case "hostile":
             return Hostile()
         case "extractive":

@@ -27,13 +27,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from benchmarks import _standing_rules
 from benchmarks._corpora import add_data_argument
 from benchmarks._quality_recall import Chat, chat
 from benchmarks._quality_references import Run, run
 from benchmarks._quality_report import checks, recall_rows, reference_rows, standing_rows
 from benchmarks._quality_sentences import LANGUAGES, Language
 from benchmarks._quality_standing import COMPACTIONS, Held, hold
-from benchmarks._report import Report
+from benchmarks._report import Report, Row
 from memory.config import Settings
 
 __all__ = ("Found", "Scope", "main", "measure")
@@ -66,6 +67,7 @@ class Scope:
         requests: The most requests of each; None for all.
         budgets: Tokens for those, one run each.
         writers: Who writes the summaries there.
+        rules: Whether the rules that find wishes are measured on their own as well.
     """
 
     chats: int = 5
@@ -80,7 +82,8 @@ class Scope:
     chains: int = 12
     requests: int | None = None
     budgets: Sequence[int] = (8_000, 4_000)
-    writers: Sequence[str] = ("extractive", "empty")
+    writers: Sequence[str] = ("extractive", "empty", "void")
+    rules: bool = True
 
 
 QUICK: Final = Scope(
@@ -96,7 +99,8 @@ QUICK: Final = Scope(
     chains=1,
     requests=40,
     budgets=(8_000,),
-    writers=("empty",),
+    writers=("void",),
+    rules=False,
 )
 """Enough to see that everything runs."""
 
@@ -109,11 +113,13 @@ class Found:
         chats: By the label of the settings, each conversation.
         held: Each conversation with wishes.
         runs: Each chained conversation, budget and stub.
+        rules: What the rules that find wishes find.
     """
 
     chats: Mapping[str, Sequence[Chat]]
     held: Sequence[Held]
     runs: Sequence[Run]
+    rules: Sequence[Row]
 
 
 def measure(data: Path, scope: Scope, *, workers: int = WORKERS) -> Found:
@@ -156,7 +162,8 @@ def measure(data: Path, scope: Scope, *, workers: int = WORKERS) -> Found:
     by_label: dict[str, list[Chat]] = {label: [] for label in scope.recall}
     for (label, _), each in zip(recall, chats, strict=True):
         by_label[label].append(each)
-    return Found(chats=by_label, held=held, runs=runs)
+    rules = _standing_rules.measure(data) if scope.rules else []
+    return Found(chats=by_label, held=held, runs=runs, rules=rules)
 
 
 def _all(jobs: Sequence[Callable[[], T]], workers: int) -> list[T]:
@@ -188,9 +195,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows={
             "recall, LoCoMo": recall_rows(found.chats),
             "standing wishes": standing_rows(found.held),
+            "rules that find wishes": found.rules,
             "references, tau-bench": reference_rows(found.runs),
         },
-        checks=checks(found.chats, found.held, found.runs, budget=scope.budget),
+        checks=[
+            *checks(found.chats, found.held, found.runs, budget=scope.budget),
+            *_standing_rules.checks(found.rules),
+        ],
     )
     return report.finish(as_json=options.json)
 

@@ -95,7 +95,7 @@ class Settings:
 
     budget: int | None = None
     target: float = 0.45
-    notes: float = 0.3
+    notes: float = 0.35
     standing: float = 0.1
     identifiers: float = 0.1
     clear_tool_results: Clearing = "before-summary"

@@ -86,7 +86,7 @@ class Policy:
     budget: int | None = None
     target: float = 0.45
     floor: float = 0.25
-    notes: float = 0.3
+    notes: float = 0.35
     first: float = 0.06
     standing: float = 0.1
     identifiers: float = 0.1
@@ -112,6 +112,9 @@ class Policy:
             raise ConfigError(msg)
         if not 0 < self.notes < self.target:
             msg = f"0 < notes < target must hold: notes={self.notes}, target={self.target}"
+            raise ConfigError(msg)
+        if not 0 < self.first < 1:
+            msg = f"first={self.first} must be a share of the limit, more than 0 and less than 1"
             raise ConfigError(msg)
         if not 0 <= self.standing < 1 or not 0 <= self.identifiers < 1:
             msg = (
@@ -225,6 +228,8 @@ class _Cut(NamedTuple):
     rest: int
     """Tokens of the view without any notes, were those parts dropped."""
     dropped: int
+    fixed: int
+    """Tokens of it that no later compaction can drop either."""
 
 
 class _Room(NamedTuple):
@@ -259,8 +264,10 @@ def plan(
     if total <= budget.trigger and not due:
         return _send(total, budget, "fits")
     cuts = _cuts(parts, fixed)
-    if not cuts and notes.segments and total > budget.limit:
-        cuts = [_Cut(0, total - notes.total, 0)]  # the notes themselves are all that can shrink
+    if not cuts and notes.total and total > budget.limit:
+        cuts = [
+            _Cut(0, total - notes.total, 0, fixed)
+        ]  # the notes themselves are all that can shrink
     if not cuts:
         return _send(total, budget, "nothing may be dropped", missing=total - budget.limit)
     cut = _choose(cuts, notes=notes, budget=budget, policy=policy)
@@ -340,7 +347,7 @@ def _cuts(parts: Sequence[Sized], fixed: int) -> list[_Cut]:
             continue
         rest -= part.tokens
         dropped += part.tokens
-        cuts.append(_Cut(index, rest, dropped))
+        cuts.append(_Cut(index, rest, dropped, fixed))
     return cuts
 
 
@@ -367,14 +374,16 @@ def _room(cut: _Cut, *, notes: Notes, budget: Budget, policy: Policy) -> _Room:
     """Return what the notes may have after a cut.
 
     Where little is left verbatim they may say more than their share; where little room is left
-    for them, less.
+    for them, less: also where head and notes together would make the next compaction due soon.
     """
-    other = max(NOTES_FRAME, notes.total - notes.segments)
+    spare = budget.trigger - cut.rest - SMALLEST_SEGMENT - SEGMENT_FRAME
+    other = max(NOTES_FRAME, min(notes.total - notes.segments, spare))  # quotes give way
     bare = int(policy.floor * budget.limit) - cut.rest - notes.segments - other
     more = min(bare, budget.target - cut.rest - other - notes.segments)
     cap = max(int(policy.first * budget.limit), SMALLEST_SEGMENT, more)
     cap = min(cap, cut.dropped * 3 // 5) if cut.dropped else 0
-    room = budget.limit - cut.rest - other
+    lasting = budget.trigger - (budget.trigger - budget.target) // 2 - cut.fixed - other
+    room = min(budget.limit - cut.rest - other, lasting)
     share = min(max(int(policy.notes * budget.limit), notes.segments + more), room)
     share = max(share, SMALLEST_SEGMENT + SEGMENT_FRAME)
     cap = max(min(cap, share - SEGMENT_FRAME), SMALLEST_SEGMENT) if cap else 0

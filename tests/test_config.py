@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from memory.config import Settings
 from memory.errors import ConfigError
+from memory.policy import Policy
 
 
 def test_the_defaults_are_valid() -> None:
@@ -16,18 +18,18 @@ def test_the_defaults_are_valid() -> None:
     policy = Settings().policy()
 
     assert policy.budget is None
-    assert ("raise", 0.5, 0.2, 8_192) == (
+    assert ("raise", "before-summary", 8_192) == (
         policy.oversize,
-        policy.target,
-        policy.notes,
+        policy.clear_tool_results,
         policy.reply_reserve,
     )
-    assert 0.28 == pytest.approx(policy.floor)
+    assert Policy() == replace(policy, floor=Policy().floor)
+    assert Policy().floor == pytest.approx(policy.floor, abs=0.005)
 
 
 def test_the_floor_follows_the_target() -> None:
     """A lower target has a lower floor."""
-    assert 0.168 == pytest.approx(Settings(target=0.3).policy().floor)
+    assert 0.168 == pytest.approx(Settings(target=0.3, notes=0.2).policy().floor)
 
 
 @pytest.mark.parametrize(
@@ -43,9 +45,23 @@ def test_the_floor_follows_the_target() -> None:
         ({"target": "half"}, "target"),
         ({"target": True}, "target"),
         ({"target": float("nan")}, "target"),
-        ({"notes": 0.5}, "notes"),
+        ({"notes": 0.4, "target": 0.4}, "notes"),
         ({"notes": 0}, "notes"),
         ({"notes": None}, "notes"),
+        ({"standing": -0.1}, "standing"),
+        ({"standing": 1}, "standing"),
+        ({"standing": "much"}, "standing"),
+        ({"identifiers": 1.0}, "identifiers"),
+        ({"identifiers": None}, "identifiers"),
+        ({"clear_tool_results": "always"}, "clear_tool_results"),
+        ({"clear_tool_results": None}, "clear_tool_results"),
+        ({"clear_tool_results": ["off"]}, "clear_tool_results"),
+        ({"summary_prompt": ""}, "summary_prompt"),
+        ({"summary_prompt": " \n"}, "summary_prompt"),
+        ({"summary_prompt": 7}, "summary_prompt"),
+        ({"summary_pause": -1}, "summary_pause"),
+        ({"summary_pause": "30"}, "summary_pause"),
+        ({"summary_pause": float("inf")}, "summary_pause"),
         ({"oversize": "explode"}, "oversize"),
         ({"oversize": ["raise"]}, "oversize"),
         ({"notes_role": "tool"}, "notes_role"),
@@ -81,6 +97,11 @@ def test_variables_are_read() -> None:
         "KIMI_MEMORY_OVERSIZE": "send",
         "KIMI_MEMORY_SUMMARIZER_MODEL": "kimi-k2.5",
         "KIMI_MEMORY_SUMMARY_DEADLINE": "5.5",
+        "KIMI_MEMORY_SUMMARY_PAUSE": "7.5",
+        "KIMI_MEMORY_SUMMARY_PROMPT": "Only {facts}.",
+        "KIMI_MEMORY_STANDING": "0.05",
+        "KIMI_MEMORY_IDENTIFIERS": "0",
+        "KIMI_MEMORY_CLEAR_TOOL_RESULTS": "only",
         "KIMI_MEMORY_REPLY_RESERVE": "100",
         "OTHER": "x",
     }
@@ -91,6 +112,11 @@ def test_variables_are_read() -> None:
         oversize="send",
         summarizer_model="kimi-k2.5",
         summary_deadline=5.5,
+        summary_pause=7.5,
+        summary_prompt="Only {facts}.",
+        standing=0.05,
+        identifiers=0,
+        clear_tool_results="only",
         reply_reserve=100,
     ) == Settings.resolve({}, environ=environ)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from math import ceil
 
 import pytest
 from workbench import (
@@ -32,7 +34,7 @@ from memory import events
 from memory.errors import BudgetError
 from memory.flow import Find, Known, Log, fit
 from memory.identity import chain, digest
-from memory.records import Compaction, Logged
+from memory.records import Compaction, Logged, Standing
 
 
 def test_a_prompt_that_surely_fits_is_not_even_counted() -> None:
@@ -90,6 +92,7 @@ def test_over_the_trigger_a_summary_is_asked_for_and_recorded() -> None:
         "Planned",
         "Load",
         "Summarizing",
+        "Now",
         "Summarize",
         "Accepted",
         "Append",
@@ -222,9 +225,9 @@ def test_the_newest_record_of_a_line_is_followed() -> None:
     assert last.record == bench.compactions(LONG)[-1]
 
 
-def test_segments_are_added_and_then_folded() -> None:
-    """A further compaction adds a segment; when there are too many they become one."""
-    bench, levels, messages = Workbench(1_000), set[int](), LONG
+def test_segments_are_added_and_then_merged() -> None:
+    """A further compaction adds a segment; beyond their share the two oldest alike become one."""
+    bench, levels, messages = Workbench(1_000, notes=0.3), set[int](), LONG
     for turn in range(200):
         messages = [*messages, assistant(words(20, f"b{turn}-")), user(words(20, f"v{turn}-"))]
         record = bench.fit(messages).record
@@ -232,7 +235,15 @@ def test_segments_are_added_and_then_folded() -> None:
         levels |= {segment.level for segment in record.segments}
         assert sum(segment.tokens for segment in record.segments) <= 1_000 * 0.3
 
-    assert {0, 1} <= levels
+    assert {0, 1, 2} <= levels
+    assert 0 < bench.purposes("merge") <= bench.purposes("new")
+
+
+def most_summaries(bench: Workbench, messages: Sequence[Wire]) -> int:
+    """Return how many summaries a conversation that only grows may need."""
+    size = bench.tokens(messages)
+    room = bench.policy.thresholds(limit=bench.limit(), measured=0, exact=True)
+    return ceil(size / (room.trigger - room.target)) + 1
 
 
 def test_the_last_question_is_kept_when_its_own_work_is_compacted() -> None:
@@ -251,7 +262,8 @@ def test_the_last_question_is_kept_when_its_own_work_is_compacted() -> None:
 
     assert (0,) == fitted.record.kept
     assert "work already done on the user's message below" in fitted.record.synthetic["content"]
-    assert 2 < bench.asked < 30
+    assert 2 < bench.purposes("new") <= most_summaries(bench, messages)
+    assert bench.purposes("merge") <= bench.purposes("new")
 
 
 def test_the_question_goes_with_its_turn() -> None:
@@ -290,20 +302,21 @@ def test_later_system_messages_are_quoted_when_they_are_dropped() -> None:
     assert fitted.record is not None
     assert fitted.record.synthetic is not None
 
-    assert ("Use metres.",) == fitted.record.standing
+    assert (Standing("Use metres.", "system"),) == fitted.record.standing
     assert '"Use metres."' in fitted.record.synthetic["content"]
     assert [late, LONG[-1]] == list(fitted.messages[-2:])
     assert {} == bench.wrong(messages, fitted)
 
 
 def test_quoted_system_messages_survive_later_compactions() -> None:
-    """A fold does not lose them."""
+    """A merge does not lose them."""
     bench = Workbench(1_000)
     _, fitted = talk(bench, [*LONG[:3], system("Use metres."), *LONG[3:]], 150)
     assert fitted.record is not None
 
-    assert bench.asked > 3
-    assert ("Use metres.",) == fitted.record.standing
+    assert bench.purposes("new") > 3
+    assert bench.purposes("merge") > 0
+    assert (Standing("Use metres.", "system"),) == fitted.record.standing
 
 
 def test_a_head_alone_can_be_fitted() -> None:

@@ -316,11 +316,15 @@ def test_waiting_does_not_block_the_loop() -> None:
     assert len(ticks) > 3
 
 
-def test_earlier_notes_are_folded_in_offline_too() -> None:
-    """When they are to be rewritten they compete with what is new."""
-    earlier = Segment(text="- user: Ann pays 500 EUR.", first=1, last=2, tokens=6, author="m")
+def test_segments_that_are_merged_are_read_offline_too() -> None:
+    """Where there is nothing but their texts, those are what the summary is made of."""
+    two = tuple(
+        Segment(text=text, first=1, last=2, tokens=6, author="m")
+        for text in ("- user: Ann pays 500 EUR.", "- user: Bob drives to Bern.")
+    )
     perform = Handler(outside(), None).perform
-    asked = replace(request(), previous=(earlier,))
+    merged = perform(Extract(request=replace(request(), slice=(), previous=two)))
 
-    assert "500 EUR" not in perform(Extract(request=asked)).text
-    assert "500 EUR" in perform(Extract(request=replace(asked, fold=True))).text
+    assert "500 EUR" in merged.text
+    assert "Bern" in merged.text
+    assert "500 EUR" not in perform(Extract(request=request())).text

@@ -235,17 +235,17 @@ def test_a_known_one_that_is_used_again_leads() -> None:
 def test_a_line_for_each_label() -> None:
     """Labels stand in the order of their first value, and are said once."""
     found = [Identifier("id", "A111"), Identifier("path", "/tmp"), Identifier("id", "B222")]  # noqa: S108
-    assert "id: A111, B222\npath: /tmp" == render(found)
+    assert "- id: A111, B222\n- path: /tmp" == render(found)
 
 
 def test_values_without_a_label_stand_alone() -> None:
     """No label, no colon."""
-    assert "A111, B222" == render([Identifier("", "A111"), Identifier("", "B222")])
+    assert "- A111, B222" == render([Identifier("", "A111"), Identifier("", "B222")])
 
 
 def test_a_value_with_a_comma_is_in_quotation_marks() -> None:
     """Where one value ends and the next begins is plain."""
-    assert 'date: "May 20, 2024", 2024-05-20' == render(
+    assert '- date: "May 20, 2024", 2024-05-20' == render(
         [Identifier("date", "May 20, 2024"), Identifier("date", "2024-05-20")]
     )
 

@@ -9,18 +9,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.errors import ConfigError
-from memory.policy import NOTES_FRAME, SMALLEST_SEGMENT, Budget, Plan, Policy, Sized, plan
+from memory.policy import (
+    NO_NOTES,
+    NOTES_FRAME,
+    SEGMENT_FRAME,
+    SMALLEST_SEGMENT,
+    Budget,
+    Notes,
+    Plan,
+    Policy,
+    Sized,
+    plan,
+)
 
 LIMIT = 1_000
 BUDGET = Budget(limit=LIMIT, trigger=970, target=500)
-POLICY = Policy(budget=LIMIT)
+POLICY = Policy(budget=LIMIT, target=0.5, floor=0.2, notes=0.2, first=0.06)
 WINDOW = 262_144
 RESERVE = 8_192
 
 
-def decide(*parts: Sized, fixed: int = 100, notes: int = 0) -> Plan:
-    """Return the plan for these parts under the default policy and a limit of 1,000."""
-    return plan(parts, fixed=fixed, notes=notes, budget=BUDGET, policy=POLICY)
+def decide(*parts: Sized, fixed: int = 100, notes: Notes = NO_NOTES, due: bool = False) -> Plan:
+    """Return the plan for these parts under a limit of 1,000."""
+    return plan(parts, fixed=fixed, notes=notes, budget=BUDGET, policy=POLICY, due=due)
 
 
 def free(*sizes: int) -> list[Sized]:
@@ -43,7 +54,15 @@ def held(*sizes: int) -> list[Sized]:
         ({"target": float("nan")}, "target"),
         ({"floor": 0.0}, "floor"),
         ({"notes": 0.0}, "notes"),
-        ({"notes": 0.5}, "notes"),
+        ({"notes": 0.4, "target": 0.4}, "notes"),
+        ({"first": 0.0}, "first"),
+        ({"first": 1.0}, "first"),
+        ({"standing": -0.1}, "standing"),
+        ({"standing": 1.0}, "standing"),
+        ({"standing": float("nan")}, "standing"),
+        ({"identifiers": -0.1}, "identifiers"),
+        ({"identifiers": 1.0}, "identifiers"),
+        ({"clear_tool_results": "sometimes"}, "clear_tool_results"),
         ({"oversize": "explode"}, "oversize"),
     ],
 )
@@ -109,7 +128,7 @@ def test_thresholds_are_in_order(
     limit: int, measured: float, cold: int, target: float, *, exact: bool
 ) -> None:
     """Target, trigger and limit come in this order, whatever the figures."""
-    policy = Policy(target=target)
+    policy = Policy(target=target, floor=target / 2, notes=target / 2)
     budget = policy.thresholds(limit=limit, measured=measured, exact=exact, cold_tools=cold)
 
     assert 0 <= budget.target < budget.trigger <= budget.limit
@@ -166,26 +185,85 @@ def test_a_sliver_is_not_worth_a_summary() -> None:
 
 def test_a_large_part_is_kept_rather_than_nothing() -> None:
     """A cut over a large part that would leave next to nothing is taken before that part."""
-    made = decide(*free(350, 400), *held(150), fixed=100)
+    made = decide(*free(400, 400), *held(80), fixed=100)
 
     assert 1 == made.cut
     assert BUDGET.target < made.projected < BUDGET.trigger
 
 
-def test_summaries_beyond_their_share_are_folded() -> None:
-    """When a further segment would not fit into the notes, all are rewritten into one."""
-    made = decide(*free(*[100] * 6), *held(50), notes=300)
+def test_what_is_due_is_compacted_although_it_fits() -> None:
+    """A background summary, or a caller, asks before the trigger does."""
+    parts = (*free(*[50] * 12), *held(50))
 
-    assert made.fold
-    assert made.cap <= POLICY.notes * LIMIT
-    assert made.projected < made.tokens
+    assert "send" == decide(*parts).action
+    made = decide(*parts, due=True)
+    assert ("compact", 750) == (made.action, made.tokens)
+    assert made.projected <= BUDGET.target
 
 
-def test_notes_that_leave_no_room_are_folded() -> None:
-    """A further segment that would push the view over the limit is no help; one for all is."""
-    made = decide(*free(30), *held(10), fixed=760, notes=230)
+def test_a_segment_has_the_share_of_a_first_one() -> None:
+    """The cap of one compaction is `first`, well below what all segments may have."""
+    made = decide(*free(*[50] * 18), *held(50))
 
-    assert made.projected <= LIMIT
+    assert (60, 200) == (made.cap, made.share)
+
+
+def test_a_segment_is_shorter_than_the_little_it_stands_for() -> None:
+    """It may have three fifths of what is dropped, if that is less than its share."""
+    made = decide(*free(95), fixed=720, notes=Notes(200, 72))
+
+    assert ("compact", 95 * 3 // 5) == (made.action, made.cap)
+
+
+def test_where_little_is_left_the_notes_say_more() -> None:
+    """Below the floor the room is given to the segment, up to the floor."""
+    policy = Policy(target=0.5, floor=0.4, notes=0.2, first=0.06)
+    made = plan(free(950), fixed=50, notes=NO_NOTES, budget=BUDGET, policy=policy)
+
+    assert 400 - (50 + NOTES_FRAME + SEGMENT_FRAME) == made.cap
+    assert 400 == made.projected
+
+
+def test_segments_beyond_their_share_have_that_together() -> None:
+    """The share is what all may have: less than what they have and are to have."""
+    notes = Notes(300, 190)
+    made = decide(*free(*[100] * 6), *held(50), notes=notes)
+
+    assert ("compact", 200) == (made.action, made.share)
+    assert notes.segments + made.cap + SEGMENT_FRAME > made.share
+    assert 150 + NOTES_FRAME + made.share == made.projected
+
+
+def test_notes_that_leave_no_room_have_a_smaller_share() -> None:
+    """A further segment that would push the view over the limit is no help; merging is."""
+    made = decide(*free(30), *held(10), fixed=760, notes=Notes(230, 100))
+
+    assert ("compact", 100, LIMIT) == (made.action, made.share, made.projected)
+
+
+def test_notes_alone_over_the_limit_are_merged() -> None:
+    """With nothing to drop no segment is asked for, and those there are get smaller."""
+    made = decide(*held(400), notes=Notes(600, 472))
+
+    assert ("compact", 0, 0, 0) == (made.action, made.cut, made.cap, made.missing)
+    assert (200, 500 + NOTES_FRAME + 200) == (made.share, made.projected)
+
+
+def test_quotes_alone_cannot_be_merged() -> None:
+    """Notes without a segment do not shrink."""
+    made = decide(*held(800), notes=Notes(120, 0))
+
+    assert ("send", 20) == (made.action, made.missing)
+
+
+@pytest.mark.parametrize(
+    ("share", "limit", "room"), [(0.1, 1_000, 600), (0.1, 9_000, 900), (0.0, 9_000, 0)]
+)
+def test_identifiers_have_room_for_some_however_small_the_limit_is(
+    share: float, limit: int, room: int
+) -> None:
+    """Their share of the limit, 600 tokens at least, and nothing where they are switched off."""
+    assert room == Policy(identifiers=share).room_for_identifiers(limit)
 
 
 def test_a_held_remainder_over_the_limit_is_told() -> None:
@@ -195,7 +273,7 @@ def test_a_held_remainder_over_the_limit_is_told() -> None:
     assert 980 + NOTES_FRAME + SMALLEST_SEGMENT - LIMIT == made.missing
 
 
-Case: TypeAlias = tuple[list[Sized], int, int, Budget, Policy, Plan]
+Case: TypeAlias = tuple[list[Sized], int, Notes, Budget, Policy, Plan]
 """Parts, fixed tokens, notes, budget, policy, and the plan that was made of them."""
 
 
@@ -204,14 +282,17 @@ def planned(draw: st.DrawFn) -> Case:
     """Return a plan with all that it was made from; most are near the limit."""
     limit = draw(st.one_of(st.integers(500, 5_000), st.integers(1, 10**6)))
     target = draw(st.sampled_from([0.3, 0.5, 0.8]))
-    policy = Policy(target=target, floor=target * 0.56, notes=target * 0.4)
+    first = draw(st.sampled_from([0.02, 0.06, 0.3]))
+    policy = Policy(target=target, floor=target * 0.56, notes=target * 0.4, first=first)
     budget = policy.thresholds(limit=limit, measured=draw(st.floats(0, 1)), exact=True)
-    notes = limit * draw(st.one_of(st.just(0), st.integers(1, 40))) // 100
-    tight = st.integers(-20, 200).map(lambda spare: max(0, limit - notes - spare))
+    total = limit * draw(st.one_of(st.just(0), st.integers(1, 40))) // 100
+    notes = Notes(total, total * draw(st.integers(0, 100)) // 100)
+    tight = st.integers(-20, 200).map(lambda spare: max(0, limit - total - spare))
     fixed = draw(st.one_of(tight, st.integers(0, limit)))
     sizes = st.one_of(st.integers(0, 60), st.integers(0, max(1, limit // 4)), st.just(2 * limit))
     parts = draw(st.lists(st.builds(Sized, sizes, st.booleans()), max_size=12))
-    made = plan(parts, fixed=fixed, notes=notes, budget=budget, policy=policy)
+    due = draw(st.sampled_from([False, False, True]))
+    made = plan(parts, fixed=fixed, notes=notes, budget=budget, policy=policy, due=due)
     return parts, fixed, notes, budget, policy, made
 
 
@@ -220,26 +301,27 @@ def test_a_plan_is_always_made(case: Case) -> None:
     """For any sizes there is a plan whose figures make sense."""
     parts, fixed, notes, budget, _, made = case
 
-    assert made.tokens == fixed + notes + sum(part.tokens for part in parts)
+    assert made.tokens == fixed + notes.total + sum(part.tokens for part in parts)
     assert budget.limit == made.limit
     assert 0 <= made.cut <= len(parts)
     assert made.missing >= 0
     if made.action == "send":
-        assert (0, 0, made.tokens) == (made.cut, made.cap, made.projected)
+        assert (0, 0, 0, made.tokens) == (made.cut, made.cap, made.share, made.projected)
     else:
-        assert made.tokens > budget.trigger
-        assert made.cap > 0
+        assert bool(made.cut) == (made.cap >= SMALLEST_SEGMENT)
+        assert bool(made.cut) or made.cap == 0
+        assert made.share >= max(made.cap, SMALLEST_SEGMENT) + SEGMENT_FRAME
 
 
 @given(planned())
 def test_a_compaction_drops_what_may_be_dropped(case: Case) -> None:
-    """The cut ends with a part that may go; without one only the notes are rewritten."""
-    parts, *_, made = case
+    """The cut ends with a part that may go; without one only the segments are merged."""
+    parts, _, notes, *_, made = case
 
     if made.action == "compact" and made.cut:
         assert not parts[made.cut - 1].protected
     elif made.action == "compact":
-        assert made.fold
+        assert notes.segments
         assert all(part.protected for part in parts)
 
 
@@ -277,8 +359,21 @@ def test_what_is_missing_is_what_cannot_be_dropped(case: Case) -> None:
 
 @given(planned())
 def test_a_segment_is_shorter_than_what_it_stands_for(case: Case) -> None:
-    """Its cap is below the tokens dropped, the notes it rewrites included, but for the smallest."""
-    parts, _, notes, _, _, made = case
+    """Its cap is three fifths of the tokens dropped at most, but for the smallest."""
+    parts, *_, made = case
     dropped = sum(part.tokens for part in parts[: made.cut] if not part.protected)
 
-    assert made.cap <= max(SMALLEST_SEGMENT, dropped + (notes if made.fold else 0))
+    assert made.cap <= max(SMALLEST_SEGMENT, dropped * 3 // 5)
+
+
+@given(planned())
+def test_a_plan_says_how_much_the_segments_may_have(case: Case) -> None:
+    """Never so much that the view would be over the limit, if anything else is within it."""
+    parts, fixed, notes, budget, _, made = case
+    held_before = [part for part in parts[: made.cut] if part.protected]
+    rest = fixed + sum(part.tokens for part in [*held_before, *parts[made.cut :]])
+    other = max(NOTES_FRAME, notes.total - notes.segments)
+    least = SMALLEST_SEGMENT + SEGMENT_FRAME
+
+    if made.action == "compact":
+        assert made.share <= max(least, budget.limit - rest - other)

@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.policy import (
+    NO_NOTES,
     NOTES_FRAME,
+    SEGMENT_FRAME,
     SMALLEST_SEGMENT,
     Budget,
+    Notes,
     Plan,
     Policy,
     Sized,
@@ -21,10 +24,10 @@ from memory.policy import (
 
 LIMIT = 1_000
 BUDGET = Budget(limit=LIMIT, trigger=970, target=500)
-POLICY = Policy(budget=LIMIT)
+POLICY = Policy(budget=LIMIT, target=0.5, floor=0.2, notes=0.2, first=0.06)
 
 
-def cut_before(place: int, *parts: Sized, fixed: int = 100, notes: int = 0) -> Plan:
+def cut_before(place: int, *parts: Sized, fixed: int = 100, notes: Notes = NO_NOTES) -> Plan:
     """Return the plan to drop the parts before a place, under a limit of 1,000."""
     return plan_cut(parts, place=place, fixed=fixed, notes=notes, budget=BUDGET, policy=POLICY)
 
@@ -44,7 +47,7 @@ def test_what_fits_is_cut_all_the_same() -> None:
     parts = free(10, 10, 10)
     made = cut_before(2, *parts)
 
-    assert "send" == plan(parts, fixed=100, notes=0, budget=BUDGET, policy=POLICY).action
+    assert "send" == plan(parts, fixed=100, notes=NO_NOTES, budget=BUDGET, policy=POLICY).action
     assert ("compact", "asked for", 2, 130) == (made.action, made.reason, made.cut, made.tokens)
     assert 0 == made.missing
 
@@ -81,14 +84,19 @@ def test_what_stays_over_the_limit_is_told() -> None:
     assert 100 + 1_200 + NOTES_FRAME + SMALLEST_SEGMENT - LIMIT == made.missing
 
 
-def test_earlier_notes_are_kept_where_there_is_room() -> None:
+def test_earlier_segments_are_kept_where_there_is_room() -> None:
     """A segment is added to them; it is the share of notes that bounds all together."""
-    few, many = (cut_before(1, *free(300), notes=notes) for notes in (140, 320))
+    few, many = (
+        cut_before(1, *free(300), fixed=400, notes=Notes(NOTES_FRAME + size, size))
+        for size in (100, 190)
+    )
 
-    assert (False, True) == (few.fold, many.fold)
+    assert ((60, 200), (60, 200)) == ((few.cap, few.share), (many.cap, many.share))
+    assert 400 + NOTES_FRAME + 100 + 60 + SEGMENT_FRAME == few.projected
+    assert 400 + NOTES_FRAME + 200 == many.projected
 
 
-Case: TypeAlias = tuple[list[Sized], int, int, int, Plan]
+Case: TypeAlias = tuple[list[Sized], int, int, Notes, Plan]
 """Parts, place, fixed tokens, notes, and the plan that was made of them."""
 
 
@@ -100,7 +108,8 @@ def planned(draw: st.DrawFn) -> Case:
     sizes = st.one_of(st.integers(0, 60), st.integers(0, max(1, limit // 4)), st.just(2 * limit))
     parts = draw(st.lists(st.builds(Sized, sizes, st.booleans()), max_size=12))
     place, fixed = draw(st.integers(-1, 14)), draw(st.integers(0, limit))
-    notes = draw(st.one_of(st.just(0), st.integers(1, limit)))
+    total = draw(st.one_of(st.just(0), st.integers(1, limit)))
+    notes = Notes(total, draw(st.integers(0, total)))
     made = plan_cut(parts, place=place, fixed=fixed, notes=notes, budget=budget, policy=POLICY)
     return parts, place, fixed, notes, made
 
@@ -111,16 +120,16 @@ def test_a_plan_is_always_made(case: Case) -> None:
     parts, place, fixed, notes, made = case
     may_go = [not part.protected for part in parts[: max(0, place)]]
 
-    assert made.tokens == fixed + notes + sum(part.tokens for part in parts)
+    assert made.tokens == fixed + notes.total + sum(part.tokens for part in parts)
     assert made.missing >= 0
     assert any(may_go) == (made.action == "compact")
     if made.action == "compact":
         assert 0 < made.cut <= place
         assert not any(may_go[made.cut :])
         assert not parts[made.cut - 1].protected
-        assert made.cap >= SMALLEST_SEGMENT
+        assert SMALLEST_SEGMENT <= made.cap <= made.share - SEGMENT_FRAME
     else:
-        assert (0, 0, made.tokens) == (made.cut, made.cap, made.projected)
+        assert (0, 0, 0, made.tokens) == (made.cut, made.cap, made.share, made.projected)
 
 
 @given(planned())
@@ -131,5 +140,6 @@ def test_what_is_projected_is_what_stays_and_the_notes(case: Case) -> None:
     rest = fixed + sum(part.tokens for part in [*held_before, *parts[made.cut :]])
 
     if made.action == "compact":
-        assert made.projected > rest
-        assert made.fold or made.projected > rest + notes
+        quotes = max(NOTES_FRAME, notes.total - notes.segments)
+        new = made.cap + SEGMENT_FRAME
+        assert rest + quotes + min(notes.segments + new, made.share) == made.projected

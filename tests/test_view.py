@@ -16,7 +16,7 @@ from workbench import Wire, assistant, exchange, picture, system, user, words
 
 from memory.identity import ROOT, chain, digest
 from memory.records import Compaction, Segment, Shortened
-from memory.view import Thread, View, adopted, covering, later_system, shorten
+from memory.view import Thread, View, adopted, covering, revealing, shorten
 
 HEAD = system("Be kind.")
 NOTES: Wire = {"role": "user", "content": "<conversation-notes>…</conversation-notes>"}
@@ -212,11 +212,13 @@ def test_a_record_that_covers_something_else_is_not_covering() -> None:
     assert [] == covering([record(REST, covered=3)], thread([user("x"), *REST[1:]]))
 
 
-def test_a_record_that_shortens_covers_no_other_input() -> None:
-    """What was cut to fit one request may be needed whole in another."""
-    made = record(REST, covered=1, shortened=(Shortened(index=3, head=1, tail=1),))
+def test_a_record_that_shortens_its_tail_speaks_for_others_without_that() -> None:
+    """What was cut to fit one request may be needed whole in another; what is covered stays."""
+    cuts = (Shortened(index=1, head=0, tail=0), Shortened(index=3, head=1, tail=1))
+    made = record(REST, covered=2, kept=(1,), shortened=cuts)
+    other = [*REST[:4], user("else")]
 
-    assert [] == covering([made], thread(REST))
+    assert [replace(made, shortened=cuts[:1])] == covering([made], thread(other))
 
 
 @pytest.mark.parametrize("length", [2, 3])
@@ -269,8 +271,57 @@ def test_a_cut_text_names_its_pictures() -> None:
     assert "[image]" in shorten(message, Shortened(index=0, head=5, tail=10))["content"]
 
 
-def test_later_system_messages_are_found() -> None:
-    """Oldest first, developer messages too, and only those asked for."""
-    rest = [user("a"), system("s"), {"role": "developer", "content": "t"}, user("b"), system("u")]
+def test_a_text_may_be_left_out_altogether() -> None:
+    """With nothing kept at either end one line says how much there was and where it is."""
+    message = {"role": "tool", "tool_call_id": "x", "content": "a" * 12_345, "vendor": 1}
+    cut = shorten(message, Shortened(index=0, head=0, tail=0))
 
-    assert ["s", "t"] == later_system(thread(rest), [3, 2, 1, 0])
+    line = "[12,345 characters of this result are not shown any more; they are in the log]"
+    assert {**message, "content": line} == cut
+
+
+def pinning(rest: list[Wire], *places: int) -> Thread:
+    """Return a thread in which messages are pinned."""
+    return Thread.of([HEAD, *rest], pinned=frozenset(digest(rest[place]) for place in places))
+
+
+def test_what_is_pinned_is_protected() -> None:
+    """Nothing else is, the last question aside."""
+    made = pinning([*REST, assistant("f")], 1)
+
+    assert [1, 4] == [i for indexes, held in View(made).parts() if held for i in indexes]
+
+
+def test_a_pinned_result_protects_its_exchange() -> None:
+    """A call and its results stay together."""
+    made = pinning([user("q"), *exchange("x", "y"), assistant("a"), user("r")], 2)
+
+    assert [([0], False), ([1, 2, 3], True), ([4], False), ([5], True)] == View(made).parts()
+
+
+def test_a_record_leaves_out_nothing_that_is_pinned() -> None:
+    """What was pinned since, with the exchange it belongs to, is sent again, in its place."""
+    rest = [user("q"), *exchange("x"), assistant("a"), user("r"), assistant("s"), user("t")]
+    made = record(rest, covered=5, kept=(4,))
+    shown = revealing(made, pinning(rest, 2))
+
+    assert (1, 2, 4) == shown.kept
+    assert replace(made, kept=(1, 2, 4)) == shown
+    assert [HEAD, NOTES, rest[1], rest[2], *rest[4:]] == View(thread(rest), shown).messages()
+
+
+def test_a_record_that_hides_nothing_pinned_stays_as_it_is() -> None:
+    """Without pins, or with pins on what is sent already, it is the same object."""
+    made = record(REST, covered=3, kept=(2,))
+
+    assert revealing(made, thread(REST)) is made
+    assert revealing(made, pinning(REST, 2)) is made
+    assert revealing(made, pinning(REST, 3)) is made
+
+
+def test_a_record_that_covers_what_is_pinned_is_not_covering() -> None:
+    """Another input has to send that; with it revealed the record is of use again."""
+    made, other = record(REST, covered=2, adopted=5), pinning([*REST[:4], user("else")], 1)
+
+    assert [] == covering([made], other)
+    assert [replace(made, kept=(1,))] == covering([revealing(made, other)], other)

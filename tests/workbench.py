@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from memory.drive import run
-from memory.events import Event
+from memory.events import Event, Purpose, Summarizing
 from memory.flow import (
     Append,
     Context,
@@ -182,8 +182,13 @@ class Workbench:
 
     @property
     def asked(self) -> int:
-        """How many summaries were asked for."""
+        """How many summaries were asked for, merges and second attempts included."""
         return len(self.scribe.requests)
+
+    def purposes(self, purpose: Purpose) -> int:
+        """Return how many texts were wanted for a purpose."""
+        started = (event for event in self.events if isinstance(event, Summarizing))
+        return sum(event.purpose == purpose for event in started)
 
     def fit(self, messages: Messages, **others: Any) -> Fitted:
         """Fit a prompt."""

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from memory.flow.state import Context, Prompt, State
 from memory.messages import role_of
+from memory.policy import Plan
 from memory.records import Compaction, Shortened
 from memory.view import View
 
-__all__ = ("cleared", "suffices")
+__all__ = ("cleared", "intended")
 
 LEAST_RESULT = 200
 """Tokens below which a result stays: what is left out has to be worth the line that says so."""
+ENOUGH = "old tool results are enough to leave out"
 LATEST = 6
 """How many of the latest tool results stay, whatever they cost."""
 
@@ -29,7 +31,36 @@ def cleared(prompt: Prompt, context: Context, state: State) -> State | None:
     return State.of(prompt, context, View(state.view.thread, record))
 
 
-def suffices(state: State) -> bool:
+def intended(
+    prompt: Prompt, context: Context, state: State, todo: Plan
+) -> tuple[Plan, State | None]:
+    """Return what a plan comes to where old tool results are left out first, and the view of that.
+
+    Where that alone makes the view small enough, nothing is cut and no segment is wanted.
+
+    Args:
+        prompt: Whose conversation it is.
+        context: How it is judged.
+        state: The view before.
+        todo: The plan for it.
+    """
+    bare = cleared(prompt, context, state)
+    if bare is None:
+        return todo, None
+    if _suffices(bare):
+        plan = Plan(
+            action="compact",
+            reason=ENOUGH,
+            tokens=todo.tokens,
+            projected=bare.counts.total,
+            limit=todo.limit,
+        )
+        return plan, bare
+    deeper = bare.plan(context.policy, due=True)
+    return (todo if deeper.action == "send" else deeper), bare
+
+
+def _suffices(state: State) -> bool:
     """Return whether a view without old results is so small that no summary is needed.
 
     The next one should not be due for half the distance that a summary would give.

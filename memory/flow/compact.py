@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from memory import events
 from memory.errors import ConflictError
-from memory.flow.clearing import cleared, suffices
+from memory.flow.clearing import intended
 from memory.flow.compose import Change, composed
 from memory.flow.effects import Claim, Emit, Flow, Load, Log, Release
 from memory.flow.log import append, compacted, failed, key_of
@@ -62,7 +62,7 @@ def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[
     The summary is asked for between reading the log and writing to it at the version read. If
     somebody else wrote first, their view is used when it fits and ours is added when not.
     """
-    bare = cleared(prompt, context, state)
+    todo, bare = intended(prompt, context, state, todo)
     if bare is None:
         return (yield from summarized(prompt, context, state, todo))
     event = events.ResultsCleared(
@@ -71,10 +71,8 @@ def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[
         tokens=state.counts.total - bare.counts.total,
     )
     yield from Emit(event=event).perform()
-    if suffices(bare):
+    if not todo.cut:
         return (yield from _changed(prompt, context, state, None, bare=bare))
-    deeper = bare.plan(context.policy, due=True)
-    todo = todo if deeper.action == "send" else deeper
     return (yield from summarized(prompt, context, state, todo, bare=bare))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from memory import events
 from memory.counts import Counts
 from memory.errors import BudgetError
+from memory.flow.clearing import intended
 from memory.flow.compact import alone, compact
 from memory.flow.effects import Emit, Flow
 from memory.flow.log import append, failed
@@ -120,6 +121,8 @@ def outlook(prompt: Prompt, context: Context) -> Flow[Outlook]:
     thread, records = yield from find(prompt, prompt.thread())
     state = best(prompt, context, thread, records)
     todo = state.plan(context.policy)
+    if todo.action == "compact":
+        todo, _ = intended(prompt, context, state, todo)
     dropped = tuple(thread.start + index for index in state.dropped(todo))
     return Outlook(plan=todo, counts=state.counts, record=state.view.record, dropped=dropped)
 

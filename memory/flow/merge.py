@@ -2,7 +2,7 @@
 
 Segments are kept as a log-structured merge tree keeps its runs (O'Neil and others, 1996): the two
 oldest of one level become one of the next, so that a message is summarised O(log n) times. They
-are read again from the messages themselves where the summariser can hold those.
+are written from the messages themselves where the summariser can read those again.
 """
 
 from __future__ import annotations
@@ -77,23 +77,23 @@ def written_anew(
 def pair(segments: Sequence[Segment]) -> int:
     """Return the place of the first of the two neighbours to be merged next.
 
-    The two oldest of one level; where no two are, the two oldest.
+    The two oldest of one level; where no two are, the two newest. The two oldest in their place
+    would be read again and again: 251 times of 1,000 compactions, with room for three segments.
     """
     levels = pairwise(segment.level for segment in segments)
-    return next((place for place, (one, other) in enumerate(levels) if one == other), 0)
+    equal = (place for place, (one, other) in enumerate(levels) if one == other)
+    return next(equal, len(segments) - 2)
 
 
 def _cap(segments: Sequence[Segment], place: int, todo: Plan) -> int:
     """Return the tokens that two segments may have as one.
 
-    As many as make room for the segment of the next compaction, and no more than three quarters
-    nor, where the share allows it, less than half of what they have.
+    As many as there is room for, up to three quarters of what they have.
     """
     both = segments[place].tokens + segments[place + 1].tokens
     others = _size(segments) - both - 2 * SEGMENT_FRAME
     room = todo.share - others - SEGMENT_FRAME
-    wanted = min(room - todo.cap - SEGMENT_FRAME, both * 3 // 4)
-    return max(SMALLEST_SEGMENT, min(max(wanted, both // 2), room))
+    return max(SMALLEST_SEGMENT, min(room, both * 3 // 4))
 
 
 def _size(segments: Sequence[Segment]) -> int:

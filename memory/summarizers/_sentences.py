@@ -58,12 +58,17 @@ _DECISION: Final = re.compile(
     r"|switched to|let's go with|deadline|instead of|failed|error)\b"
     r"|决定|确认|同意|选择|选定|改为|改成|取消|批准|拒绝|截止"
 )
-_OF_SELF: Final = re.compile(r"(?i)\b(?:i|my|mine|we|our)\b|我|咱")
+_OF_SELF: Final = re.compile(r"(?i)\b(?:i|my|mine|me|we|our|ours|us)\b")
+_OF_SELF_CJK: Final = re.compile(r"我|咱")
+_PARTICULAR: Final = re.compile(r"\w,? [A-Z][a-z]|\d")  # a name amid the sentence, or a figure
+_USER: Final = frozenset({"user"})
 _SIGNALS: Final = (
     # what a sentence shows, its factor, whose sentences are looked at
     (_STANDING, 1.7, frozenset({"user", "system", "developer"})),
     (_DECISION, 1.2, frozenset(_ROLES)),
-    (_OF_SELF, 1.6, frozenset({"user"})),
+    (_OF_SELF, 1.4, _USER),
+    (_OF_SELF_CJK, 1.3, _USER),
+    (_PARTICULAR, 1.4, _USER),
 )
 
 

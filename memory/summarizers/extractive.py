@@ -31,6 +31,7 @@ _SPREAD: Final = 0.15  # exponent of the number of lines a word stands in
 _SPREAD_CJK: Final = 0.0  # of a pair of characters: those that recur are grammar
 _RARITY: Final = 1.5  # exponent of its inverse document frequency
 _NUMBER: Final = 3.0
+_HANZI: Final = (0.5, 1.0, 1.5)  # of a pair of characters, by how many of them are uncommon
 _NAME: Final = 3.0
 _SHARES: Final = (1.0, 0.3, 0.1, 0.0)  # what a word is worth once it was covered 0, 1, 2, … times
 _PRICE: Final = 1.2  # exponent of the estimated tokens of a line
@@ -60,6 +61,18 @@ _STOP: Final = frozenset(
     you your yours""".split()  # noqa: SIM905  # a list would be a page
 )
 _STOP_CJK: Final = frozenset("的了是我你他她它们这那在有和就也都吗呢吧啊呀嗯哦好请您能可以么什个一")
+# The characters that make up three quarters of running text: names and things have others.
+_COMMON: Final = frozenset(
+    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发"
+    "后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本前开但"
+    "因只从想实日军者意无力它与长把机十民第公此已工使情明性知全三又关点正业外将两高间由问很最重并物手"
+    "应战向头文体政美相见被利什二等产或新己制身果加西斯月话合回特代内信表化老给世位次度门任常先海通教"
+    "儿原东声提立及比员解水名真论处走义各入几口认条平系气题活尔更别打女变四神总何电数安少报才结反受目"
+    "太量再感建务做接必场件计管期市直德资命山金指克许统区保至队形社便空决治展马科司五基眼书非则听白却"
+    "界达光放强即像难且权思王象完设式色路记南品住告类求据程北边死张该交规万取拉格望觉术领共确传师观清"
+    "今切院让识候带导争运笔早晚吃喝睡玩爱喜欢快慢热冷红黑雨风花草饭菜茶吧吗呢啊哦嗯谁哪怎每份找买卖钱"
+    "岁半午昨星周店站坐"
+)
 _NEGATIONS: Final = frozenset(
     ("no", "not", "never", "none", "nothing", "nor", "neither", "without", "cannot", "don", "t")
 )
@@ -257,6 +270,8 @@ class _Cover:
         among = len(self._postings[term])
         spread = _SPREAD_CJK if _IS_CJK.match(word) else _SPREAD
         weight: float = among**spread * log(1 + len(self.lines) / among) ** _RARITY
+        if _IS_CJK.match(word):
+            weight *= _HANZI[min(_PAIR, sum(character not in _COMMON for character in word))]
         if _has_digit(word):
             return weight * _NUMBER
         return weight * _NAME if self._is_name(term) else weight

@@ -11,7 +11,7 @@ import re
 from itertools import takewhile
 from typing import Final
 
-from memory.english import OUTPUT, REPLY, SPOKEN, STYLE, UNORDERED, VERB
+from memory.standing.english_words import OUTPUT, REPLY, SPOKEN, STYLE, UNORDERED, VERB
 
 __all__ = ("directs", "takes_back")
 
@@ -34,8 +34,7 @@ _LASTING: Final = re.compile(
 _WHENEVER: Final = r"(?:whenever|(?:every|each|any) (?:single )?time|anytime|on every occasion)"
 _TALKS: Final = (
     r"(?:ask|mention|paste|send|say|request|type|write|give|share|refer|talk|upload|post|quote"
-    r"|bring"
-    r"|use|tell|call|start|show|propose|order|book)"
+    r"|bring|use|tell|call|start|show|propose|order|book)"
 )
 _WHEN: Final = re.compile(rf"{_WHENEVER}\b|(?:when|if|once) i(?: ever)? {_TALKS}\b|before you\b")
 _AT_LEISURE: Final = re.compile(
@@ -53,19 +52,16 @@ _LEAD: Final = re.compile(
     r"|sure|yes|no(?=\s*$)|first|second|finally|lastly|one more thing|another thing|actually|kimi"
     r"|in general|generally|if possible|additionally|furthermore|moreover|plus|rule(?: \d+)?|note"
     r"|reminder|heads up|just so you know|fyi|for the record|above all|just|simply|really"
-    r"|to be clear"
-    r"|remember(?=[\s,:]*(?:to )?(?:always|never|do not|don't))|next|now|only|instead"
+    r"|to be clear|remember(?=[\s,:]*(?:to )?(?:always|never|do not|don't))|next|now|only|instead"
     r"|rather)\b[\s,.:!]*)*"
 )
 _LABEL: Final = re.compile(r"[A-Z][\w.'-]{0,24}(?: [A-Z][\w.'-]{0,24})?:\s+")
 _TAIL: Final = re.compile(r"(?:,? (?:ok|okay|alright|right|please|thanks|will you|would you))\?+$")
 _REPORTED: Final = re.compile(
     r"\b(?!(?:i|you|always|never|please|to|not|and|or|t|don't)\b)\w+ (?:always |once |has |have "
-    r"|had |would |just |also )*(?:said|says?|told|tells|wrote"
-    r"|writes|reads?|states?|warned|advised|taught|insists?|insisted|reminded|shouted|whispered"
-    r"|yelled|begged|sang|mentions)\b"
-    r"|\b(?:her|his|their|our|\w+'s) (?:\w+ )?(?:rule|motto|advice|philosophy|policy|mantra"
-    r"|saying)\b"
+    r"|had |would |just |also )*(?:said|says?|told|tells|wrote|writes|reads?|states?|warned|advised"
+    r"|taught|insists?|insisted|reminded|shouted|whispered|yelled|begged|sang|mentions)\b|\b(?:her"
+    r"|his|their|our|\w+'s) (?:\w+ )?(?:rule|motto|advice|philosophy|policy|mantra|saying)\b"
 )
 _SETTING: Final = re.compile(
     r"(?:in|for|on|at|with|within|during|throughout|under|outside|if|when|unless|to|as|whenever"
@@ -103,15 +99,11 @@ _ORDER: Final = re.compile(
     rf"(?:(?:don't|do not|always|never|let's|let us)(?: ever)? \w|(?:be sure|make sure"
     rf"|{VERB})\b(?!')"
     r"|no (?:more )?\w+|(?:you|are you|should you|may you|must you) (?:must|should|shall|have to"
-    r"|need to"
-    r"|ought to|are (?:not )?to|may not|cannot|can't|mustn't|shouldn't|to|ever|delete"
-    r"|\w+ anything)\b"
-    r"|should you|you(?:'re| are)(?: never| always| not)? to\b"
-    r"|i(?:(?:'d| would) (?:really )?(?:like|love|appreciate)|(?:'d| would)? ?(?:really )?(?:want"
-    r"|need|prefer"
+    r"|need to|ought to|are (?:not )?to|may not|cannot|can't|mustn't|shouldn't|to|ever|delete"
+    r"|\w+ anything)\b|should you|you(?:'re| are)(?: never| always| not)? to\b|i(?:(?:'d"
+    r"| would) (?:really )?(?:like|love|appreciate)|(?:'d| would)? ?(?:really )?(?:want|need|prefer"
     r"|expect|ask|require))\b(?! to\b)|my name is\b|(?:all|every|each|any|no|your) .* (?:must"
-    r"|should|shall|ha(?:s|ve) to)\b"
-    r"|(?:can|could|would|will) you\b|i (?:ask|beg) (?:that )?you)"
+    r"|should|shall|ha(?:s|ve) to)\b|(?:can|could|would|will) you\b|i (?:ask|beg) (?:that )?you)"
 )
 _CALL_ME: Final = re.compile(
     r"(?:(?:you (?:can|may|should|must)|i want you to|i'd like you to|(?:can"
@@ -229,11 +221,11 @@ _ADVICE: Final = re.compile(r"\b(?:how|tips?|ways?|what|advice|avoid \w+ in the 
 _OWN_PLAN: Final = re.compile(r"(?:i|we|he|she|they|it|there)\b")
 _ASKS: Final = re.compile(
     r"(?:can|could|would|will) you (?:(?:please|kindly) (?:\w+ )?(?:always|never)|(?:always"
-    r"|never) please)"
-    r"|could you (?:always|never)"
+    r"|never) please)|could you (?:always|never)"
 )
 _RULE: Final = (
-    r"(?:rules?|instructions?|requests?|requirements?|preferences?|wish(?:es)?|guidelines?)"
+    r"(?:rules?|bans?|restrictions?|instructions?|requests?|requirements?|preferences?|guidelines?"
+    r"|wish(?:es)?)"
 )
 _CANCELS: Final = re.compile(
     rf"""(?x)
@@ -244,10 +236,13 @@ _CANCELS: Final = re.compile(
     | ^forget\ (?:it|that|everything|all\ (?:of\ )?(?:that|this|it))[.!]*$ | \bscratch\ that\b
     | \b(?:that|the|my|those|these)\ (?:\w+\ ){{0,4}}{_RULE}\b.*
       \b(?:no\ longer|not?\ .*any\ ?more|off|void|cancell?ed|lifted|gone|obsolete|moot)
+    | ^forget\ (?:about\ )?the\ (?:thing|bit|part|stuff|business)\ (?:about|with|on)\b
+    | \bno\ longer\ (?:necessary|needed|required|relevant|appl(?:y|ies)|matters?)\b
+    | \byou\ needn't\ \w
     | \byou\ (?:no\ longer\ (?:have|need)|(?:don't|do\ not)\ (?:have|need))\ to
       \ (?:always\ |keep\ )?(?:{VERB}(?<!have)(?<!take)(?<!be)|\w+ing)\b
-    | \bthere(?:'s|\ is)\ no\ (?:longer\ (?:a\ |any\ )?|more\ )?need\ to\b
-    | ^no\ (?:longer\ a\ )?need\ to\b | ^no\ longer\ \w
+    | \bthere(?:'s|\ is)\ no\ (?:longer\ (?:a\ |any\ )?|more\ )?need\ (?:to|for)\b
+    | ^no\ (?:longer\ a\ )?need\ (?:to|for)\b | ^no\ longer\ \w
     | \byou\ (?:can|may)\ (?:stop|quit|drop|skip|leave\ (?:out|off)|cease)\b
     | \bi\ (?:no\ longer|don't|do\ not)\ (?:need|want|require)
       \ (?:you\ to|the|my|your|any|every|all)\b.*(?:any\ ?more|any\ longer)
@@ -261,7 +256,7 @@ _ALLOWS: Final = re.compile(
     r".*\b(?:again|now|after all)\b|^(?:you can )?go back to \w+ing\b"
 )
 _STOPS: Final = re.compile(
-    r"^(?:stop|quit|cease) \w+ing\b|^(?:don't|do not) .*\b(?:any ?more|any longer)\b"
+    r"^(?:stop|quit|cease) \w+ing\b|^no more \w|^(?:don't|do not) .*\b(?:any ?more|any longer)\b"
 )
 
 
@@ -271,10 +266,7 @@ def directs(plain: str) -> bool:
     text = _TAIL.sub("", text.lower())
     clauses = _clauses(text)
     if text.endswith("?"):
-        return any(
-            _ASKS.match(c) or (_LASTING.search(c) and _asks(c) and not _ADVICE.search(c))
-            for c in clauses
-        )
+        return any(map(_asks, clauses))
     if clauses and _SAID.match(clauses[-1]):
         return False
     reported = next((i for i, c in enumerate(clauses) if _reports(c)), len(clauses))

@@ -41,9 +41,8 @@ REPLY: Final = (
 OUTPUT: Final = (
     rf"(?:{REPLY}|(?:code|samples?|snippets?|examples?|functions?|drafts?|tables?|lists?|dates?"
     r"|times?|prices?|amounts?|numbers?|figures?|units?|reports?|translations?|suggestions?"
-    r"|sources?"
-    r"|recommendations?|citations?|commits?|variables?|names?|quotes|tests|temperatures|distances"
-    r"|e-?mails?|tone|language|output|texts?|headings|subject lines?|links))"
+    r"|sources?|recommendations?|citations?|commits?|variables?|names?|quotes|tests|temperatures"
+    r"|distances|e-?mails?|tone|language|output|texts?|headings|subject lines?|links))"
 )
 """What replies are made of, as a pattern."""
 SPOKEN: Final = _any(

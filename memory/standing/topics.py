@@ -16,44 +16,40 @@ _HALF: Final = 0.5  # of what a retraction speaks of, to be found in the instruc
 _MOST: Final = 0.6  # of an instruction, found in a retraction that gives reasons as well
 _SIMPLE: Final = 5  # words; an instruction with more says something else besides
 _CJK: Final = "\u3400-\u9fff"
-_WORD: Final = re.compile(rf"[^\W_{_CJK}]+(?:['-][^\W_{_CJK}]+)*|[{_CJK}]+")
+_WORD: Final = re.compile(rf"[^\W_{_CJK}]+(?:'[^\W_{_CJK}]+)*|[{_CJK}]+")
 _ENDING: Final = re.compile(r"(?<=\w{3})(?:'s|ing|ed|es|s|e)$")
 _NOTHING: Final = frozenset(
-    """a about above above-mentioned above all actual actually add after again all also always am an
-    and another answer answers any anymore anything apply are as ask asked at back be because been
-    before begin but by call can cancel cancelled care change changed could did disregard do does
-    doesn't doing don't done drop each earlier else end ever every everything explicitly far fine
-    follow for forget from future give go going good had has have having henceforth how however i
-    i'd i'll i'm i've if ignore in include instead instruct instruction instructions into is it
-    it's its just keep kind let's lift longer lot make may me mention mentioned mind mine more
-    moving must my need needed needs never nevermind no not nothing now of off ok okay old on once
-    one only or other our out over please preference preferences previous previously prior provide
-    put quit really remember reply replies request requests respond response responses rule rules
-    said same say scrap scratch should so some speak standing start started starting still stop
-    stopped such sure take tell than thank thanks that that's the them then there there's these
-    they thing things this those time to told too undo unless until up us use used using want
-    wanted was way we well were what whatever when whenever which while will wish with withdraw
-    without would write wrote yes yet you you'd you'll you're your""".split()  # noqa: SIM905  # a list is a page
+    """a about above above-mentioned actual actually add after again all also always am an and
+    another answer answers any anymore anything applies apply are as ask asked at back ban bans be
+    because been before begin but by call can cancel cancelled care change changed could did
+    disregard do does doesn't doing don't done drop each earlier else end ever every everything
+    explicitly far fine follow for forget from future give go going good had has have having
+    henceforth how however i i'd i'll i'm i've if ignore in include instead instruct instruction
+    instructions into is it it's its just keep kind let's lift lifted longer lot make matter
+    matters may me mention mentioned mind mine more moving must my necessary need needed needs
+    never nevermind no not nothing now of off ok okay old on once one only or other our out over
+    please preference preferences previous previously prior provide put quit really relevant
+    remember replies reply request requests required respond response responses restriction
+    restrictions rule rules said same say scrap scratch should so some speak standing start
+    started starting still stop stopped such sure switch take tell than thank thanks that that's
+    the them then there there's these they thing things this those time to told too undo unless
+    until up us use used using want wanted was way we well were what whatever when whenever which
+    while will wish with withdraw without would write wrote yes yet you
+    you'd you'll you're your""".split()  # noqa: SIM905  # a list is a page
 )
 _SAYS_NOTHING: Final = re.compile(
     "从现在(?:起|开始)?|从今(?:以后|往后|天起|天开始|后)?|任何时候|接下来|的时候|情况下|不需要"
-    "|没必要|当我没说|不作数|不用管"
-    "|以后|今后|往后|日后|之前|以前|前面|刚才|刚刚|先前|上面|早前|原来|此前|上次|现在|永远|总是"
-    "|始终|一直|一律|务必|必须"
-    "|一定|千万|绝对|每次|每当|只要|凡是|不要|不用|不必|无需|不许|不准|不得|不能|不可|禁止|切勿"
-    "|请勿|可以|重新|继续|恢复"
-    "|取消|撤销|撤回|收回|作废|作罢|解除|忘掉|忘记|忘了|忽略|无视|废除|不算|失效|要求|规则|指令"
-    "|规定|约定|说法|说的"
-    "|限制|那个|那条|这条|这个|关于|所有|全部|一切|统统|通通|记住|记得|回答|回复|使用|希望|麻烦"
-    "|事情|不再|我们|你们"
-    "|的话|时候|请|你|您|我|他|她|的|了|再|都|别|要|吧|啊|呢|也|还|就|得|把|给|对|用|说|叫|和|跟|在"
-    "|是|有|去|来|那|这|会"
-    "|里|中|时|先|不|每|让|所|为|啦|呀|哦|嗯|好"
+    "|没必要|当我没说|不作数|不用管|以后|今后|往后|日后|之前|以前|前面|刚才|刚刚|先前|上面|早前"
+    "|原来|此前|上次|现在|永远|总是|始终|一直|一律|务必|必须|一定|千万|绝对|每次|每当|只要|凡是"
+    "|不要|不用|不必|无需|不许|不准|不得|不能|不可|禁止|切勿|请勿|可以|重新|继续|恢复|取消|撤销"
+    "|撤回|收回|作废|作罢|解除|忘掉|忘记|忘了|忽略|无视|废除|不算|失效|要求|规则|指令|规定|约定"
+    "|说法|说的|限制|那个|那条|这条|这个|关于|所有|全部|一切|统统|通通|记住|记得|回答|回复|使用"
+    "|希望|麻烦|事情|不再|我们|你们|的话|时候|请|你|您|我|他|她|的|了|再|都|别|要|吧|啊|呢|也|还|就"
+    "|得|把|给|对|用|说|叫|和|跟|在|是|有|去|来|那|这|会|里|中|时|先|不|每|让|所|为|啦|呀|哦|嗯|好"
 )
 _BANS: Final = re.compile(
     r"\b(?:never|not|no|don't|can't|cannot|mustn't|shouldn't|stop|quit|avoid|refrain|without"
-    r"|leave out)\b"
-    r"|不要|别|不许|不准|不得|不能|不可|禁止|严禁|切勿|切忌|请勿|勿|不用|停止"
+    r"|leave out)\b|不要|别|不许|不准|不得|不能|不可|禁止|严禁|切勿|切忌|请勿|勿|不用|停止"
 )
 _EVERYTHING: Final = re.compile(
     r"\b(?:all|everything|every|any)\b|所有|全部|一切|都|统统|通通", re.IGNORECASE

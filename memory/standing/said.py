@@ -74,7 +74,8 @@ def sentences(text: str) -> list[Sentence]:
     """Return the sentences of a message that its author says himself, in order.
 
     Left out are code blocks, quoted lines and mails, logs, tables, markup, and everything after a
-    line that announces a pasted text, unless that is set off as one of those. Inside a sentence a quotation stays, and is masked.
+    line that announces a pasted text, unless that is set off as one of those. Inside a sentence a
+    quotation stays, and is masked.
     """
     masked = _QUOTED.sub(_blank, text)
     found: list[Sentence] = []
@@ -152,6 +153,8 @@ def _closes(raw: str, tag: str) -> bool:
 
 def _opened(raw: str, start: int, closing: dict[str, int]) -> str:
     """Return the tag that this line opens and a later one closes."""
+    if not closing:
+        return ""
     opened = (found[1] for found in _TAG.finditer(raw))
     return next((tag for tag in opened if closing.get(tag, -1) > start), "")
 

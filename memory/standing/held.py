@@ -1,4 +1,4 @@
-"""Standing instructions: what holds after messages leave the view, and what was taken back.
+"""What holds after messages leave the view, and what was taken back.
 
 Only what users, systems and developers say is read. Text of tool results and of the assistant
 never becomes an instruction, whatever it says.
@@ -7,31 +7,32 @@ never becomes an instruction, whatever it says.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
 from memory.messages import HEAD_ROLES, WireMessage, role_of, text_of
 from memory.records import Standing
-from memory.topics import Topic, everything, topic
-from memory.wishes import Wish, instructions, retracts, wishes
+from memory.standing.topics import Topic, everything, topic
+from memory.standing.wishes import Wish, wishes
 
-__all__ = ("instructions", "retracts", "standing")
+__all__ = ("standing",)
 
 _SPEAKERS: Final = HEAD_ROLES | {"user"}
-_BASE: Final = -1
-"""Where what held before was said: before every message."""
+_BASE: Final = -9
+"""Where what held before was said: long before every message."""
 
 
 class _Entry:
-    """A standing instruction with what it is about, and the number of the message it is from."""
+    """A standing instruction: its topic, the number of its message, whether that stays in view."""
 
-    __slots__ = ("about", "place", "wish")
+    __slots__ = ("about", "place", "shown", "wish")
 
-    def __init__(self, wish: Standing, about: Topic, place: int) -> None:
+    def __init__(self, wish: Standing, about: Topic, place: int, *, shown: bool) -> None:
         self.wish = wish
         self.about = about
         self.place = place
+        self.shown = shown
 
 
 def standing(
@@ -49,10 +50,10 @@ def standing(
     """
     held = _Held(base)
     for place, message in enumerate(dropped):
-        held.hear(message, place, keep=True)
+        held.hear(message, place, shown=False)
     for place, message in enumerate(later, len(dropped)):
-        held.hear(message, place, keep=False)
-    return tuple(entry.wish for entry in held.entries.values())
+        held.hear(message, place, shown=True)
+    return tuple(entry.wish for entry in held.entries.values() if not entry.shown)
 
 
 class _Held:
@@ -63,43 +64,43 @@ class _Held:
         self._spoken = _BASE
         """The last message of a user that wished for something."""
         for wish in base:
-            self._keep(wish, _BASE)
+            self._keep(wish, _BASE, topic(wish.text))
 
-    def hear(self, message: WireMessage, place: int, *, keep: bool) -> None:
-        """Take in one message; one that is not to be kept only ends or replaces what holds."""
+    def hear(self, message: WireMessage, place: int, *, shown: bool) -> None:
+        """Take in one message, which may be one that stays in the view."""
         role = role_of(message)
         if role not in _SPEAKERS:
             return
         text = text_of(message)
         if role == "user":
             for wish in wishes(text):
-                self._heed(wish, place, keep=keep)
-        elif keep and text.strip():
-            self._keep(Standing(text, "system"), place)
+                self._heed(wish, place, shown=shown)
+        elif text.strip() and not shown:
+            self._keep(Standing(text, "system"), place, topic(""))
 
-    def _heed(self, wish: Wish, place: int, *, keep: bool) -> None:
+    def _heed(self, wish: Wish, place: int, *, shown: bool) -> None:
         about = topic(wish.text)
         if wish.ends:
             self._drop(self._ended(wish, about, place))
         if wish.holds:
-            self._drop([key for key, each in self._wished() if about.replaces(each.about)])
+            wished = islice(self._wished(), _REACH)
+            self._drop([key for key, each in wished if about.replaces(each.about)])
             self._spoken = place
-            if keep:
-                self._keep(Standing(wish.text, "user"), place, about)
+            self._keep(Standing(wish.text, "user"), place, about, shown=shown)
 
-    def _wished(self) -> list[tuple[str, _Entry]]:
-        """Return what users wished for, the newest first: the only thing that they can end."""
-        wished = (each for each in reversed(self.entries.items()) if each[1].wish.source == "user")
-        return list(islice(wished, _REACH))
+    def _wished(self) -> Iterator[tuple[str, _Entry]]:
+        """Yield what users wished for, the newest first: the only thing that they can end."""
+        return (each for each in reversed(self.entries.items()) if each[1].wish.source == "user")
 
     def _ended(self, wish: Wish, about: Topic, place: int) -> list[str]:
         """Return the keys of what a retraction speaks of."""
-        wished = self._wished()
         if wish.ends == "cancels" and not about.words:
             # "Scratch that" is about what was just said; only "all of it" reaches further.
             if everything(wish.plain):
-                return [key for key, _ in wished]
+                return [key for key, _ in self._wished()]
+            wished = islice(self._wished(), _REACH)
             return [key for key, each in wished if self._is_recent(each, place)]
+        wished = islice(self._wished(), _REACH)
         likeness = {key: about.likeness(e.about) for key, e in wished if _fits(wish, e)}
         best = max(likeness.values(), default=0.0)
         return [key for key, like in likeness.items() if like and like >= _NEAR_BEST * best]
@@ -111,13 +112,14 @@ class _Held:
         for key in keys:
             del self.entries[key]
 
-    def _keep(self, wish: Standing, place: int, about: Topic | None = None) -> None:
+    def _keep(self, wish: Standing, place: int, about: Topic, *, shown: bool = False) -> None:
         key = _normal(wish.text)
         known = self.entries.get(key)
-        if known and _RANK[known.wish.source] > _RANK[wish.source]:
+        if known and (shown or _RANK[known.wish.source] > _RANK[wish.source]):
+            known.place = place
             return
         self.entries.pop(key, None)
-        self.entries[key] = _Entry(wish, about or topic(wish.text), place)
+        self.entries[key] = _Entry(wish, about, place, shown=shown)
 
 
 _RANK: Final = {"user": 0, "system": 1, "pinned": 2}

@@ -1,6 +1,6 @@
 """Which sentences of a user's message are to hold from now on, and which take that back.
 
-Marker rules for English and Chinese; see `wishes_english` and `wishes_chinese`. A sentence of a
+Marker rules for English and Chinese; see `english` and `chinese`. A sentence of a
 third language is never one. Time is linear in the text: the rules read one sentence at a time, of
 at most 400 characters.
 """
@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from memory import wishes_chinese, wishes_english
-from memory.said import Sentence, sentences
+from memory.standing import chinese, english
+from memory.standing.said import Sentence, sentences
 
 __all__ = ("Wish", "instructions", "retracts", "wishes")
 
+_SHORTEST: Final = 4  # characters
 _LONGEST: Final = 400  # characters; what is longer tells a story
 _CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
 
@@ -33,7 +34,8 @@ class Wish(NamedTuple):
 
 def wishes(text: str) -> list[Wish]:
     """Return the sentences of a user's message that are wishes or take wishes back, in order."""
-    read = (_read(sentence) for sentence in sentences(text) if len(sentence.text) <= _LONGEST)
+    said = (each for each in sentences(text) if _SHORTEST <= len(each.text) <= _LONGEST)
+    read = map(_read, said)
     return [wish for wish in read if wish.holds or wish.ends]
 
 
@@ -55,6 +57,6 @@ def retracts(text: str) -> list[str]:
 
 
 def _read(sentence: Sentence) -> Wish:
-    rules = wishes_chinese if _CHINESE.search(sentence.plain) else wishes_english
+    rules = chinese if _CHINESE.search(sentence.plain) else english
     holds, ends = rules.directs(sentence.plain), rules.takes_back(sentence.plain)
     return Wish(sentence.text, sentence.plain, holds, ends)
