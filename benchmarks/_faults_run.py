@@ -221,9 +221,6 @@ class Run:
         manager = manager_of(self.client)
         if self.way == "conversation":
             conversation = manager.conversation(NAME)  # type: ignore[attr-defined]
-            if not hasattr(conversation, "expand"):  # TODO
-                yield from conversation.history()
-                return
             for record in conversation.compactions()[-1:]:
                 for segment in record.segments:
                     yield from conversation.expand(segment)

@@ -21,7 +21,9 @@ Message = dict[str, Any]
 NEAR: Final = 160
 """Characters within which all words of a fact have to stand."""
 _ASKED: Final = 0.6
-"""Share of a turn that is the user's."""
+"""Share of a turn that is the user's, in turns of usual size."""
+_REPLY: Final = 112
+"""Tokens of a reply at most: in large turns it is the user who says much."""
 _LED: Final = 0.5
 """Share of the assistant's sentences that begin with a few words of their own."""
 _DRAWS: Final = 200
@@ -122,9 +124,10 @@ def talk(
     """
     writer = _Writer(language, random.Random(f"{language}/{seed}/{turns}/{size}"))
     facts = writer.facts(turns)
-    sizes = {place: int(size * _ASKED) for place in range(turns + silent)} | dict(large or {})
+    reply = min(size - int(size * _ASKED), _REPLY)
+    sizes = dict.fromkeys(range(turns + silent), size - reply) | dict(large or {})
     made = tuple(
-        Turn(writer.question(sizes[i], fact), writer.reply(size - int(size * _ASKED)), fact)
+        Turn(writer.question(sizes[i], fact), writer.reply(reply), fact)
         for i, fact in enumerate([*facts, *[None] * silent])
     )
     return Talk(language=language, system=str(_SOURCES[language].SYSTEM), turns=made)

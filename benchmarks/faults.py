@@ -27,6 +27,7 @@ from benchmarks._faults_cases import CASES, QUICK, Case
 from benchmarks._faults_run import BUDGET, FACTS, MODEL, Run, floor
 from benchmarks._faults_talk import LANGUAGES, NEAR, Talk, talk
 from benchmarks._report import Check, Op, Report, Row
+from memory.testing.kimi_count import count_text
 from memory.vocabulary import warmup
 
 __all__ = ("checks", "main", "measure")
@@ -112,8 +113,6 @@ def _of_case(case: Case, rows: Sequence[Row]) -> Iterator[Check]:
 
 
 def _tokens(made: Talk) -> int:
-    from memory.testing.kimi_count import count_text  # noqa: PLC0415
-
     return sum(count_text(message["content"]) for message in made.messages())
 
 

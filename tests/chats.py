@@ -28,6 +28,8 @@ SAID = '{"crate": 1, "shelf": 7}'
 """What the server answers in every style; `parse` reads a `Shelf` from it."""
 TURN = [user("Where is crate 1?"), assistant(SAID)]
 
+SHARES = {"target": 0.6, "notes": 0.3}
+
 Style = Callable[[OpenAI, Any], object]
 AsyncStyle = Callable[[AsyncOpenAI, Any], Awaitable[object]]
 
@@ -51,8 +53,11 @@ def kept_async(
 
 
 def filled(fake: FakeKimi, turns: int = 60, **options: Any) -> tuple[OpenAI, Conversation]:
-    """Return a client of a conversation in which so many turns were made, and the conversation."""
-    client, conversation = kept(fake, **({"budget": BUDGET} | options))
+    """Return a client of a conversation in which so many turns were made, and the conversation.
+
+    Sixty make two compactions.
+    """
+    client, conversation = kept(fake, **(SHARES | {"budget": BUDGET} | options))
     for message in talk(turns)[1::2]:
         ask(client, [HEAD, message])
     return client, conversation

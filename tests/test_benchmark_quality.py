@@ -17,7 +17,16 @@ pytest.importorskip("splintr")
 
 from benchmarks import quality
 from benchmarks._corpora import Recording, SessionSummary, chained
-from benchmarks._measures import answer_recall, content, count, interval, leaves, probes, sentences
+from benchmarks._measures import (
+    answer_recall,
+    answer_recall_in_text,
+    content,
+    count,
+    interval,
+    leaves,
+    probes,
+    sentences,
+)
 from benchmarks._quality_recall import METHODS, Chat
 from benchmarks._quality_references import Run
 from benchmarks._quality_report import checks
@@ -71,7 +80,9 @@ def chat(**shares: float) -> Chat:
     """Return a conversation that passes every check, with changes to its recall."""
     good = {"view": 0.8, "static": 0.8, "same tail": 0.8, "last n": 0.5, "full": 0.9}
     last = {method: [share] for method, share in (good | shares).items()}
-    return Chat(id="one", last=last, everything=last, views=last, largest=6_000)
+    return Chat(
+        id="one", last=last, parts=last, everything=last, late=last, views=last, largest=6_000
+    )
 
 
 def held(*, through: int = 10, lost: int | None = None, capped: int = 0) -> Held:
@@ -153,7 +164,7 @@ def test_good_figures_pass() -> None:
 
 @pytest.mark.parametrize(
     ("shares", "number"),
-    [({"view": 0.64}, 3), ({"static": 0.9}, 1), ({"view": 0.7}, 2)],
+    [({"view": 0.64}, 5), ({"static": 0.9}, 2), ({"view": 0.7}, 3)],
     ids=["knows little", "static is better", "knows too little of what it could"],
 )
 def test_recall_that_is_low_is_reported(shares: dict[str, float], number: int) -> None:
@@ -263,6 +274,14 @@ def test_probes_without_words_are_left_out() -> None:
         answer_recall([probe], content("in may"))[0],
         answer_recall([probe], content("on 7 May"))[0],
     )
+
+
+def test_a_part_of_a_word_counts_in_the_other_reading() -> None:
+    """Whatever its case; what is not there counts in neither."""
+    asked = probes([{"answers": ["paint boats"]}])
+
+    assert [0.0] == answer_recall(asked, content("Painting a BOAT."))
+    assert [0.5] == answer_recall_in_text(asked, "Painting a BOAT.")
 
 
 def test_the_interval_is_drawn_by_conversation() -> None:

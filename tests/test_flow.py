@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, log2
 
 import pytest
 from workbench import (
@@ -227,7 +227,8 @@ def test_the_newest_record_of_a_line_is_followed() -> None:
 
 def test_segments_are_added_and_then_merged() -> None:
     """A further compaction adds a segment; beyond their share the two oldest alike become one."""
-    bench, levels, messages = Workbench(1_000, notes=0.3), set[int](), LONG
+    bench, levels = Workbench(1_000, target=0.5, notes=0.3, identifiers=0), set[int]()
+    messages = LONG
     for turn in range(200):
         messages = [*messages, assistant(words(20, f"b{turn}-")), user(words(20, f"v{turn}-"))]
         record = bench.fit(messages).record
@@ -236,6 +237,7 @@ def test_segments_are_added_and_then_merged() -> None:
         assert sum(segment.tokens for segment in record.segments) <= 1_000 * 0.3
 
     assert {0, 1, 2} <= levels
+    assert max(levels) <= 1 + log2(bench.purposes("new"))
     assert 0 < bench.purposes("merge") <= bench.purposes("new")
 
 

@@ -19,7 +19,7 @@ from workbench import (
 
 from memory import events
 from memory.errors import BudgetError
-from memory.records import Logged, Usage
+from memory.records import Logged, Standing, Usage
 
 
 def test_too_many_standing_instructions_are_capped() -> None:
@@ -35,7 +35,7 @@ def test_too_many_standing_instructions_are_capped() -> None:
 
     assert 0 < len(kept) < 20
     assert 20 - len(kept) == capped.dropped
-    assert [rule["content"] for rule in rules[-len(kept) :]] == list(kept)
+    assert [Standing(rule["content"], "system") for rule in rules[-len(kept) :]] == list(kept)
     assert {} == bench.wrong(messages, fitted)
 
 
@@ -125,7 +125,8 @@ def test_what_no_summary_can_help_asks_for_none() -> None:
         assert messages[-1] == fitted.messages[-1]
         messages.append(assistant(words(20, f"a{turn}-")))
 
-    assert bench.asked <= 12
+    assert bench.purposes("merge") <= bench.purposes("new") <= 8
+    assert bench.asked == bench.purposes("merge") + bench.purposes("new")
 
 
 def test_results_can_be_shortened_to_fit() -> None:

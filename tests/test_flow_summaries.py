@@ -47,13 +47,14 @@ from memory.meter import Meter
     ],
 )
 def test_without_a_summary_the_offline_one_stands_in(failure: Any, reason: str) -> None:
-    """Whatever is wrong with it, it is told, and the view is made all the same."""
-    fitted, asked = play(fit(prompt(LONG), context()), answers(summarize=[failure]))
+    """Whatever is wrong with it, twice, it is told, and the view is made all the same."""
+    fitted, asked = play(fit(prompt(LONG), context(first=0.05)), answers(summarize=[failure]))
     assert fitted.record is not None
     (segment,) = fitted.record.segments
+    attempts = 1 if isinstance(failure, SummaryError) else 2
 
-    assert (OFFLINE.text, "extractive") == (segment.text, segment.author)
-    assert [reason] == [event.reason for event in told(asked, events.Rejected)]
+    assert (OFFLINE.text, "extractive", "") == (segment.text, segment.author, segment.prompt)
+    assert [reason] * attempts == [event.reason for event in told(asked, events.Rejected)]
     assert [reason] == [event.reason for event in told(asked, events.FellBack)]
     assert ["extractive"] == [event.author for event in told(asked, events.Accepted)]
 
@@ -154,7 +155,7 @@ def test_an_interrupt_is_not_swallowed() -> None:
 
 def test_the_shared_form_repeats_what_the_server_has_cached() -> None:
     """Head, notes and messages as they were sent, what is kept among them included."""
-    bench = Workbench(1_000)
+    bench = Workbench(1_000, target=0.5, notes=0.4, identifiers=0)
     messages = [system(words(50)), user("Count all the ships.")]
     previous: Sequence[Any] = []
     while bench.asked < 3:
@@ -192,4 +193,4 @@ def test_a_request_for_a_summary_inherits_what_it_needs() -> None:
     assert ((tool,), "trip-1") == (request.tools, request.cache_key)
     assert 6.9 < request.deadline <= 7.0
     assert sum(bench.meter.count(LONG)[1 : fitted.record.covered + 1]) == request.source_tokens
-    assert not request.fold
+    assert (1, (), "", "") == (request.first, request.previous, request.task, request.correction)

@@ -17,7 +17,7 @@ from memory.errors import ConversationBusy
 from memory.flow import Log, Past
 from memory.flow.conversation import join
 from memory.messages import head_length
-from memory.records import Compaction, Logged, Turn, Undone
+from memory.records import Compaction, Logged, Pinned, Record, Turn, Undone
 
 unhurried = settings(deadline=None)  # how long an example takes says nothing here
 HALF = {"role": "assistant", "content": "Half an ans"}
@@ -90,6 +90,23 @@ class TestFolding:
 
         assert (one,) == Past.of(Log(records=records)).compactions
         assert (one, two) == Past.of(Log(records=(*records, two))).compactions
+
+    @unhurried
+    @given(st.lists(st.tuples(st.sampled_from(["a", "b", b"1", b"2"]), st.booleans()), max_size=8))
+    def test_what_is_pinned_is_what_was_pinned_last(
+        self, pins: list[tuple[str | bytes, bool]]
+    ) -> None:
+        """A pin that was taken back holds no more; sentences stand in the order of their pins."""
+        records, held = list[Record](), dict[str | bytes, None]()
+        for what, holds in pins:
+            mark, text = (what, "") if isinstance(what, bytes) else (None, what)
+            records.append(Pinned(text=text, digest=mark, held=holds))
+            held.pop(what, None)
+            held |= {what: None} if holds else {}
+        past = Past.of(Log(records=tuple(records)))
+
+        assert {each for each in held if isinstance(each, bytes)} == past.pinned
+        assert tuple(each for each in held if isinstance(each, str)) == past.quoted
 
     def test_what_is_no_turn_says_nothing(self) -> None:
         """Originals that were logged for a compaction are not part of the conversation again."""

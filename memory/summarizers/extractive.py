@@ -31,12 +31,12 @@ _SPREAD: Final = 0.15  # exponent of the number of lines a word stands in
 _SPREAD_CJK: Final = 0.0  # of a pair of characters: those that recur are grammar
 _RARITY: Final = 1.5  # exponent of its inverse document frequency
 _NUMBER: Final = 3.0
-_HANZI: Final = (0.5, 1.0, 1.5)  # of a pair of characters, by how many of them are uncommon
+_HANZI: Final = (0.7, 1.0, 1.2)  # of a pair of characters, by how many of them are uncommon
 _NAME: Final = 3.0
 _SHARES: Final = (1.0, 0.3, 0.1, 0.0)  # what a word is worth once it was covered 0, 1, 2, … times
 _PRICE: Final = 1.2  # exponent of the estimated tokens of a line
 _LABEL: Final = 2.0  # estimated tokens of `- user: ` beyond its bytes
-_FULL: Final = 6.0  # content words, and a half, from which a line is a statement and no nod
+_FULL: Final = 7.0  # content words, and a half, from which a line is a statement and no nod
 _WORTHLESS: Final = 0.01  # a line without content words is still better than an empty page
 
 _NEAR: Final = 0.1  # share of new pairs of words up to which a line repeats what was taken
