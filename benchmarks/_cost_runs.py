@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -242,9 +243,15 @@ def together(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 def run(jobs: Sequence[Job], *, processes: int | None = None) -> list[Outcome]:
-    """Return what came of each job, in order, by as many processes as there are processors."""
+    """Return what came of each job, in order.
+
+    Args:
+        jobs: What to do.
+        processes: How many do it; one is this one, None as many as there are processors.
+    """
     workers = min(processes or os.cpu_count() or 1, len(jobs))
     if workers <= 1:
         return [paid(job) for job in jobs]
-    with ProcessPoolExecutor(workers) as pool:
+    # A fork would copy locks of the threads that count tokens.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         return list(pool.map(paid, jobs))

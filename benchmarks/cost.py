@@ -40,6 +40,8 @@ WINDOW: Final = 0.47
 """What it may cost as a share of the sliding window."""
 CACHED: Final = 0.92
 """The share of prompt tokens that has to be cached."""
+LONG: Final = 24
+"""How many make one that goes on for three times as long: shown beside, and held to nothing."""
 QUICK: Final = 3
 """How many recorded runs make the conversation that only shows that everything runs."""
 CLEARING: Final = ("before-summary", "off", "only")
@@ -83,15 +85,31 @@ def ways() -> dict[str, tuple[Way, dict[str, Any]]]:
     return found
 
 
-def measure(conversations: Sequence[Mapping[str, Any]], tariffs: Sequence[Tariff]) -> Table:
-    """Return what came of every conversation in every way at every price."""
-    keys = [(tariff, name, *how) for tariff in tariffs for name, how in ways().items()]
+def measure(
+    conversations: Sequence[Mapping[str, Any]],
+    tariffs: Sequence[Tariff],
+    *,
+    only: Sequence[str] = (),
+    checked: bool = True,
+    processes: int | None = None,
+) -> Table:
+    """Return what came of every conversation in every way at every price.
+
+    Args:
+        conversations: Made by `chains`.
+        tariffs: The price files.
+        only: The ways; empty for all.
+        checked: Whether the promises of the memory are checked.
+        processes: How many do it; None for as many as there are processors.
+    """
+    chosen = {name: how for name, how in ways().items() if not only or name in only}
+    keys = [(tariff, name, *how) for tariff in tariffs for name, how in chosen.items()]
     jobs = [
-        Job(conversation=each, model=tariff.model, way=way, options=options)
+        Job(conversation=each, model=tariff.model, way=way, options=options, checked=checked)
         for tariff, _, way, options in keys
         for each in conversations
     ]
-    found = iter(run(jobs))
+    found = iter(run(jobs, processes=processes))
     return {(tariff.name, name): [next(found) for _ in conversations] for tariff, name, *_ in keys}
 
 
@@ -226,21 +244,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tariffs = [Tariff.read(path) for path in sorted(options.prices.glob("*.json"))]
     length = QUICK if options.quick else CHAIN
     conversations = chains(options.data, length=length, limit=1 if options.quick else None)
-    table = measure(conversations, tariffs)
-    made = rows(table, tariffs)
+    table = measure(conversations, tariffs, processes=1 if options.quick else None)
+    found = {"cost": rows(table, tariffs)}
+    if not options.quick:
+        longer = chains(options.data, length=LONG)
+        basic = measure(longer, tariffs, only=(FULL, SLIDING, MEMORY), checked=False)
+        found[f"{LONG} runs a conversation"] = rows(basic, tariffs)
     report = Report(
         benchmark="cost",
         settings={
             "corpus": CORPUS,
             "chain": length,
             "conversations": len(conversations),
+            "longer chain": None if options.quick else LONG,
             "counter": warmup().name,
             "memory": asdict(Settings(budget=BUDGET)),
             "prices": {tariff.name: tariff.row() for tariff in tariffs},
         },
-        rows={"cost": made},
+        rows=found,
         checks=checks(table, tariffs),
-        tables={"cost": [{name: row[name] for name in SHOWN} for row in made]},
+        tables={
+            heading: [{name: row[name] for name in SHOWN} for row in each]
+            for heading, each in found.items()
+        },
     )
     return report.finish(as_json=options.json)
 

@@ -20,12 +20,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import accumulate
 from math import log2
+from multiprocessing import get_context
 from statistics import fmean
 from typing import Any, Final, NamedTuple
 
@@ -312,10 +313,14 @@ def checks(drifts: Sequence[Drift]) -> list[Check]:
     ]
 
 
-def measure(recordings: Iterable[Recording], **how: Any) -> list[Drift]:
+def measure(recordings: Sequence[Recording], *, budget: int, limit: int) -> list[Drift]:
     """Return what became of each conversation, by as many processes as there are processors."""
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(partial(drifted, **how), recordings))
+    job = partial(drifted, budget=budget, limit=limit)
+    if len(recordings) == 1:
+        return [job(recordings[0])]
+    # A fork would copy locks of the threads that count tokens.
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        return list(pool.map(job, recordings))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

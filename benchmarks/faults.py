@@ -9,6 +9,11 @@ turn the user says one thing of themselves, amid other talk and without any word
 summariser of the healthy row writes down every such fact that it is shown, so what is lost is lost
 by the memory; in the other rows something is wrong with it, with the store or with the turns.
 
+Turns follow each other at once, so that a summariser which is left alone for a while is asked less
+often than in a conversation of hours. The offline extractor, which stands in for a summariser that
+is down, was tuned on conversations with seeds below 10,000, which are not drawn, but of the same
+sentences.
+
 A fact is in the view when its names, places, numbers and things all stand within 160 characters of
 one message of the last request; it is in reach when they do there or in the originals behind the
 notes. Beside the rows stand a floor, what a sliding window of the same budget has of the facts, and
@@ -34,6 +39,8 @@ __all__ = ("checks", "main", "measure")
 
 ALIVE: Final = 34
 """Facts that are still in the view where no summary was ever accepted."""
+TUNED: Final = 10_000
+"""Seeds below this one were looked at when the offline extractor was tuned."""
 KNOCKS: Final = 8
 """Requests that a dead summariser may be sent."""
 QUICK_TURNS: Final = 20
@@ -129,7 +136,8 @@ def _arguments(arguments: Sequence[str] | None) -> Any:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the matrix; return 1 if a check does not hold."""
     options = _arguments(arguments)
-    first = secrets.randbelow(10**6) if options.seed is None else options.seed
+    drawn = TUNED + secrets.randbelow(10**6)
+    first = drawn if options.seed is None else options.seed
     seeds = range(first, first + options.seeds)
     turns = QUICK_TURNS if options.quick else FACTS
     wanted = options.row or (QUICK if options.quick else ("",))

@@ -32,7 +32,7 @@ def _spelled(tag: str) -> str:
 
 
 _OPENING = re.compile(
-    rf"[<＜﹤](?=[\s/\\／{_UNSEEN}]*+(?:{'|'.join(map(_spelled, TAGS))})(?![^\W_]))",  # noqa: RUF001
+    rf"[<＜﹤](?=[\s/\\／{_UNSEEN}]*+(?:{'|'.join(map(_spelled, TAGS))})(?![^\W_]))",
     re.IGNORECASE,
 )
 # U+200C and U+200D join and part letters in Persian and in emoji, so they stay.

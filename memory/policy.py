@@ -33,16 +33,24 @@ Oversize = Literal["raise", "send", "shorten-tool-results"]
 Clearing = Literal["before-summary", "off", "only"]
 """Whether old tool results are taken out before anything is summarised, never, or instead."""
 
-NOTES_FRAME = 128
-"""Tokens of the synthetic message around its first segment: 100 exactly, 120 by the estimator."""
+NOTES_FRAME = 104
+"""Tokens of the synthetic message around its segments: 80 exactly, 96 by the estimator."""
 FLOOR_OF_TARGET = 0.56
 """The default floor as a share of the target."""
 SEGMENT_FRAME = 24
 """Tokens around each segment, with its dates: 18 exactly."""
+SEGMENTS = 8
+"""How many segments the notes have room for before any have to merge."""
 SMALLEST_SEGMENT = 48
 """Tokens below which a summary says nothing."""
+LEAST_NOTES = NOTES_FRAME + SEGMENT_FRAME + SMALLEST_SEGMENT
+"""Tokens of the least that can be said of what was dropped."""
 LEAST_IDENTIFIERS = 600
-"""Tokens that identifiers may have however small the limit is."""
+"""Tokens that identifiers may have where the limit is small."""
+MOST_IDENTIFIERS = 0.2
+"""The share of the limit that those tokens may be."""
+SHORTEST_TAIL = 0.06
+"""Share of the limit that stays verbatim where the target is out of reach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +78,6 @@ class Policy:
         target: Where a compaction brings the view.
         floor: Where a compaction does not go below, if it can help it.
         notes: How much the segments may have together.
-        first: How much the segment of one compaction may have.
         standing: How much quoted instructions may have together.
         identifiers: How much the list of identifiers may have; at least 600 tokens, 0 for none.
         clear_tool_results: What to do with old tool results.
@@ -87,7 +94,6 @@ class Policy:
     target: float = 0.45
     floor: float = 0.25
     notes: float = 0.35
-    first: float = 0.06
     standing: float = 0.1
     identifiers: float = 0.1
     clear_tool_results: Clearing = "before-summary"
@@ -112,9 +118,6 @@ class Policy:
             raise ConfigError(msg)
         if not 0 < self.notes < self.target:
             msg = f"0 < notes < target must hold: notes={self.notes}, target={self.target}"
-            raise ConfigError(msg)
-        if not 0 < self.first < 1:
-            msg = f"first={self.first} must be a share of the limit, more than 0 and less than 1"
             raise ConfigError(msg)
         if not 0 <= self.standing < 1 or not 0 <= self.identifiers < 1:
             msg = (
@@ -153,7 +156,10 @@ class Policy:
 
     def room_for_identifiers(self, limit: int) -> int:
         """Return the tokens that the list of identifiers may have within `limit`."""
-        return max(int(self.identifiers * limit), LEAST_IDENTIFIERS) if self.identifiers else 0
+        if not self.identifiers:
+            return 0
+        share = max(self.identifiers, min(MOST_IDENTIFIERS, LEAST_IDENTIFIERS / limit))
+        return int(share * limit)
 
     def thresholds(
         self, *, limit: int, measured: float, exact: bool, cold_tools: int = 0
@@ -207,6 +213,7 @@ class Plan:
         limit: Tokens it may cost.
         cut: Parts before this one are dropped unless protected; 0 with `"send"`.
         cap: Tokens that the new segment may have; 0 where none is wanted.
+        spare: Tokens that a segment may have beyond that where it costs nothing to write.
         share: Tokens that all segments may have together afterwards.
         missing: Tokens by which the protected parts alone exceed the limit; 0 when they fit.
     """
@@ -218,6 +225,7 @@ class Plan:
     limit: int
     cut: int = 0
     cap: int = 0
+    spare: int = 0
     share: int = 0
     missing: int = 0
 
@@ -310,8 +318,9 @@ def _planned(
         limit=budget.limit,
         cut=cut.place,
         cap=room.cap,
+        spare=max(0, room.share - notes.segments - room.cap - SEGMENT_FRAME) // 3,
         share=room.share,
-        missing=max(0, cut.rest + NOTES_FRAME + SMALLEST_SEGMENT - budget.limit),
+        missing=max(0, cut.rest + LEAST_NOTES - budget.limit),
     )
 
 
@@ -361,9 +370,12 @@ def _choose(cuts: Sequence[_Cut], *, notes: Notes, budget: Budget, policy: Polic
     def after(cut: _Cut) -> int:
         return _room(cut, notes=notes, budget=budget, policy=policy).after
 
-    place = next((i for i, cut in enumerate(cuts) if after(cut) <= budget.target), None)
-    if place is None:
-        return cuts[-1]
+    deepest = after(cuts[-1])
+    target = budget.target
+    if deepest > target:  # then not everything is given up for nothing
+        highest = budget.trigger - (budget.trigger - target) // 2
+        target = max(deepest, min(deepest + int(SHORTEST_TAIL * budget.limit), highest))
+    place = next(i for i, cut in enumerate(cuts) if after(cut) <= target)
     cut, shallower = cuts[place], cuts[max(0, place - 1)]
     bare = cut.rest + notes.total < policy.floor * budget.limit
     gain = (budget.trigger - budget.target) // 4
@@ -380,11 +392,12 @@ def _room(cut: _Cut, *, notes: Notes, budget: Budget, policy: Policy) -> _Room:
     other = max(NOTES_FRAME, min(notes.total - notes.segments, spare))  # quotes give way
     bare = int(policy.floor * budget.limit) - cut.rest - notes.segments - other
     more = min(bare, budget.target - cut.rest - other - notes.segments)
-    cap = max(int(policy.first * budget.limit), SMALLEST_SEGMENT, more)
+    whole = int(policy.notes * budget.limit)
+    cap = max(whole // SEGMENTS - SEGMENT_FRAME, SMALLEST_SEGMENT, more)
     cap = min(cap, cut.dropped * 3 // 5) if cut.dropped else 0
     lasting = budget.trigger - (budget.trigger - budget.target) // 2 - cut.fixed - other
     room = min(budget.limit - cut.rest - other, lasting)
-    share = min(max(int(policy.notes * budget.limit), notes.segments + more), room)
+    share = min(max(whole, notes.segments + more), room)
     share = max(share, SMALLEST_SEGMENT + SEGMENT_FRAME)
     cap = max(min(cap, share - SEGMENT_FRAME), SMALLEST_SEGMENT) if cap else 0
     new = cap + SEGMENT_FRAME if cap else 0

@@ -73,7 +73,7 @@ class SummaryRequest:
         model: The model to ask.
         prefix: What was sent before the slice: head and synthetic message.
         slice: The messages to summarise, verbatim.
-        first: The number of the first of them, counted from 1 without the head.
+        numbers: Their numbers, counted from 1 without the head; empty for 1, 2, 3, …
         previous: The segments to be written anew as one, oldest first.
         tools: The tool declarations that were sent.
         cap: Tokens the summary may have.
@@ -88,7 +88,7 @@ class SummaryRequest:
     model: str
     prefix: tuple[WireMessage, ...] = ()
     slice: tuple[WireMessage, ...] = ()
-    first: int = 1
+    numbers: tuple[int, ...] = ()
     previous: tuple[Segment, ...] = ()
     tools: tuple[WireMessage, ...] = ()
     cap: int
@@ -193,7 +193,8 @@ def _with_reasoning(message: WireMessage) -> WireMessage:
 
 def _rendered(request: SummaryRequest, task: str) -> str:
     earlier = [with_segment(segment) for segment in request.previous]
-    numbered = enumerate(request.slice, start=request.first)
+    numbers = request.numbers or range(1, len(request.slice) + 1)
+    numbered = zip(numbers, request.slice, strict=True)
     lines = [line for number, message in numbered for line in transcript(message, number)]
     return "\n".join([task, "<conversation>", *earlier, *lines, "</conversation>"])
 

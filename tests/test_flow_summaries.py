@@ -179,6 +179,7 @@ def test_another_summarizer_gets_only_what_is_dropped() -> None:
 
     assert ("rendered", "kimi-k2.5") == (request.form, request.model)
     assert LONG[1 : 1 + fitted.record.covered] == list(request.slice)
+    assert tuple(range(1, 1 + fitted.record.covered)) == request.numbers
 
 
 def test_a_request_for_a_summary_inherits_what_it_needs() -> None:
@@ -193,4 +194,9 @@ def test_a_request_for_a_summary_inherits_what_it_needs() -> None:
     assert ((tool,), "trip-1") == (request.tools, request.cache_key)
     assert 6.9 < request.deadline <= 7.0
     assert sum(bench.meter.count(LONG)[1 : fitted.record.covered + 1]) == request.source_tokens
-    assert (1, (), "", "") == (request.first, request.previous, request.task, request.correction)
+    assert ((), (), "", "") == (
+        request.numbers,
+        request.previous,
+        request.task,
+        request.correction,
+    )

@@ -218,8 +218,8 @@ def test_where_thinking_is_off_no_thought_is_added() -> None:
 
 
 def test_the_rendered_form_is_one_message() -> None:
-    """Instruction and quoted conversation, with nothing of the head and no tools."""
-    made = request(form="rendered", first=7, tools=(TOOL,), cache_key="k")
+    """Instruction and quoted conversation by number; nothing of the head, and no tools."""
+    made = request(form="rendered", numbers=(7, 9, 10), tools=(TOOL,), cache_key="k")
     body = request_body(made)
     (message,) = body["messages"]
 
@@ -230,8 +230,8 @@ def test_the_rendered_form_is_one_message() -> None:
                 instruction(made),
                 "<conversation>",
                 '7 user: "Where is it?"',
-                '8 assistant called "look": "{}"',
-                '9 tool: "In Bern."',
+                '9 assistant called "look": "{}"',
+                '10 tool: "In Bern."',
                 "</conversation>",
             ]
         )
@@ -243,7 +243,7 @@ def test_the_rendered_form_is_one_message() -> None:
 def test_segments_that_are_merged_are_quoted_before_anything_else() -> None:
     """Oldest first, each as it stands in the notes."""
     two = (segment("Earlier."), segment("Later.", first=4, last=9))
-    made = request(form="rendered", slice=(user("a"),), first=10, previous=two)
+    made = request(form="rendered", slice=(user("a"),), numbers=(10,), previous=two)
     content = request_body(made)["messages"][0]["content"]
 
     assert [

@@ -63,7 +63,6 @@ def _early(prompt: Prompt, context: Context, reply: Reply) -> Context:
         target=policy.target * scale,
         floor=policy.floor * scale,
         notes=policy.notes * scale,
-        first=policy.first * scale,
     )
     return replace(context, policy=early, stands_in=False)
 

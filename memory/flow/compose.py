@@ -52,7 +52,7 @@ def composed(prompt: Prompt, context: Context, state: State, change: Change) -> 
         prompt, context, state, change.dropped, room=min(share, room)
     )
     room -= sum(context.meter.text(each.text) + 2 for each in said)
-    spare = room - (state.budget.trigger - state.budget.target) // 4
+    spare = room - (state.budget.trigger - state.budget.target) // 2
     listed = identifiers(
         prompt,
         context,

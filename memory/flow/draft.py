@@ -33,6 +33,7 @@ def drafted(
     *,
     purpose: events.Purpose,
     messages: int,
+    spare: int = 0,
     obstacle: str | None = None,
 ) -> Flow[tuple[Draft, float]]:
     """Return a text that may be used, and its tokens.
@@ -43,6 +44,8 @@ def drafted(
         request: What is asked for.
         purpose: What for.
         messages: How many messages it will stand for.
+        spare: Tokens that it may have beyond its cap where it is only extracted: whole sentences
+            say less for their length, and cost nothing.
         obstacle: Why the summariser is not to be asked; None where it is.
 
     Raises:
@@ -61,7 +64,8 @@ def drafted(
         if not context.stands_in:
             raise SummaryError(reason)
         yield from _tell(prompt, events.FellBack(reason=reason))
-        draft = yield from Extract(request=request).perform()
+        longer = replace(request, cap=request.cap + spare)
+        draft = yield from Extract(request=longer).perform()
     if not draft.text.strip():  # media, or nothing at all
         draft = replace(draft, text=ELIDED.format(count=messages), tokens=None)
     tokens = text_tokens(context, draft)

@@ -137,7 +137,7 @@ def _compaction(record: Compaction) -> dict[str, Any]:
         "tokens_after": record.tokens_after,
         "cost": record.cost,
         "synthetic": None if record.synthetic is None else clone(record.synthetic),
-        "segments": [asdict(segment) for segment in record.segments],
+        "segments": [asdict(each) | {"dates": list(each.dates)} for each in record.segments],
         "shortened": [asdict(item) for item in record.shortened],
     }
 

@@ -7,7 +7,7 @@ are written from the messages themselves where the summariser can read those aga
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -60,7 +60,7 @@ def written_anew(
     if not messages:
         return tuple(segments)
     cap = max(SMALLEST_SEGMENT, old.tokens)
-    request = _request(context, prompt, messages, (), cap, first=old.first)
+    request = _request(context, prompt, messages, (), cap)
     if request.source_tokens + cap > readable(prompt, context, state):
         return tuple(segments)
     draft, tokens = yield from drafted(
@@ -106,11 +106,11 @@ def _merged(
     older, newer = two
     first, last = min(older.first, newer.first), max(older.last, newer.last)
     messages = originals(prompt, state, first, last)
-    request = _request(context, prompt, messages, (), cap, first=first)
+    request = _request(context, prompt, messages, (), cap)
     room = readable(prompt, context, state)
     from_texts = not messages or request.source_tokens + cap > room
     if from_texts:
-        request = _request(context, prompt, (), two, cap)
+        request = _request(context, prompt, {}, two, cap)
     draft, tokens = yield from drafted(
         prompt,
         context,
@@ -138,19 +138,18 @@ def _merged(
 def _request(
     context: Context,
     prompt: Prompt,
-    messages: tuple[WireMessage, ...],
+    messages: Mapping[int, WireMessage],
     previous: tuple[Segment, ...],
     cap: int,
-    *,
-    first: int = 1,
 ) -> SummaryRequest:
-    """Return a request that quotes messages, or earlier segments, in one message."""
-    read = sum(context.meter.count(messages)) if messages else 0
+    """Return a request that quotes messages by number, or earlier segments, in one message."""
+    quoted = tuple(messages.values())
+    read = sum(context.meter.count(quoted)) if quoted else 0
     return SummaryRequest(
         form="rendered",
         model=context.summarizer_model or prompt.model,
-        slice=messages,
-        first=first,
+        slice=quoted,
+        numbers=tuple(messages),
         previous=previous,
         cap=cap,
         source_tokens=read + sum(segment.tokens for segment in previous),

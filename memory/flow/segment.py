@@ -41,6 +41,7 @@ def write_segment(
         request,
         purpose="new",
         messages=len(dropped),
+        spare=todo.spare,
         obstacle=obstacle(prompt, context, fits=fits),
     )
     messages = [state.view.thread.rest[i] for i in dropped]
@@ -104,18 +105,19 @@ def numbering(state: State) -> int:
     return max(0, max(s.last for s in record.segments) - record.covered)
 
 
-def originals(prompt: Prompt, state: State, first: int, last: int) -> tuple[WireMessage, ...]:
-    """Return the messages that a segment covers, redacted; empty where they are not at hand.
+def originals(prompt: Prompt, state: State, first: int, last: int) -> dict[int, WireMessage]:
+    """Return the messages that a segment covers by number, redacted; none if not at hand.
 
     They are not where the input begins with our own synthetic message in their place.
     """
     before = numbering(state)
     start, stop = first - 1 - before, last - before
     if start < (1 if before else 0):
-        return ()
+        return {}
     record, rest = state.view.record, state.view.thread.rest
     kept = set(record.kept) if record else set[int]()
-    return tuple(redacted(rest[i], prompt.redact) for i in range(start, stop) if i not in kept)
+    numbers = (i for i in range(start, stop) if i not in kept)
+    return {i + 1 + before: redacted(rest[i], prompt.redact) for i in numbers}
 
 
 def _request(
@@ -125,7 +127,7 @@ def _request(
     sizes = dict(zip(view.loose, state.sizes, strict=True))
     model = context.summarizer_model or prompt.model
     rest = tuple(redacted(view.thread.rest[i], prompt.redact) for i in dropped)
-    form = _form(prompt, context, state, rest, dropped)
+    form, before = _form(prompt, context, state, rest, dropped), numbering(state)
     sent: Sequence[WireMessage] = ()
     if form == "shared":
         # As it was sent, what stays included: the server's cache holds exactly that prefix.
@@ -137,7 +139,7 @@ def _request(
         model=model,
         prefix=tuple(sent),
         slice=rest,
-        first=dropped[0] + 1 + numbering(state),
+        numbers=tuple(i + 1 + before for i in dropped) if form == "rendered" else (),
         tools=prompt.tools if form == "shared" else (),
         cap=todo.cap,
         source_tokens=sum(sizes[i] for i in dropped),

@@ -131,7 +131,7 @@ def _own_lines(text: str, masked: str) -> Iterator[tuple[int, int]]:
             continue
         elif opened := _opened(raw, start, closing):
             tag, announced = "" if _closes(raw, opened) else opened, False
-        elif _MAIL.match(raw):
+        elif _MAIL.match(raw) or _TURN.match(raw):
             return
         elif _foreign(raw):
             announced = False
@@ -166,8 +166,21 @@ def _announces(raw: str) -> bool:
     return bool(_PASTED.search(raw)) and not _RULES.search(raw)
 
 
+_SPEAKER: Final = r"""(?:system|developer|assistant|tool|function|human|user
+    |系统|开发者|助手|工具|用户)(?:消息|提示|指令|结果|\ message|\ prompt|\ result|\ note)?"""
+_LABELLED: Final = re.compile(rf"(?xi)(?:^|[^\w']|\\n) {_SPEAKER} [\]】]?\s?[:：]")
+"""A line in which somebody else is made to speak."""
+_TURN: Final = re.compile(
+    rf"""(?xi)[^\w\[【<]{{0,12}}
+    (?: {_SPEAKER} [*_]{{0,3}}\s?[:：][\s*_]*$ | [\[【]\s?{_SPEAKER}\s?[\]】] | <\|)"""
+)
+"""A line from which on somebody else speaks."""
+
+
 def _foreign(raw: str) -> bool:
-    if _FOREIGN.match(raw) or (raw.isascii() and _CODE_END.search(raw[-200:])):
+    if _LABELLED.search(raw) or _FOREIGN.match(raw):
+        return True
+    if raw.isascii() and _CODE_END.search(raw[-200:]):
         return True
     return bool(_INDENTED.match(raw)) and not _BULLET.match(raw)
 

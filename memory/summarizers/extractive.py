@@ -5,10 +5,11 @@ writes. Pure Python, English and Chinese, deterministic: no clock, no randomness
 
 How it chooses: messages are split into sentences; every content word (of Chinese: every pair of
 characters) has a weight, higher for what is rare and yet spoken of more than once, for numbers and
-for names; a sentence is worth the weights of its words, more if it is a standing wish, a decision
-or something the user says of themselves. Sentences are taken greedily by worth per token, and each
-one taken lowers the worth of the words that it has covered: weighted coverage under a budget
-(Khuller, Moss and Naor 1999), kept current in time linear in the text.
+for names (in Chinese: for characters that are not common); a sentence is worth the weights of its
+words, more if it is a standing wish, a decision, or says something of the user or names somebody.
+Sentences are taken greedily by worth per token, and each one taken lowers the worth of the words
+that it has covered: weighted coverage under a budget (Khuller, Moss and Naor 1999), kept current
+in time linear in the text.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ("extract",)
 
-# Tuned on one half of the conversations of `benchmarks/extractive.py`, which reports the other.
+# Tuned on one half of the conversations of `benchmarks/extractive.py`, which reports the other,
+# and on those of `benchmarks/faults.py` with other seeds than it draws.
 _SPREAD: Final = 0.15  # exponent of the number of lines a word stands in
 _SPREAD_CJK: Final = 0.0  # of a pair of characters: those that recur are grammar
 _RARITY: Final = 1.5  # exponent of its inverse document frequency
