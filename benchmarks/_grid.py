@@ -1,7 +1,5 @@
 """Recall on LoCoMo over a grid of settings, to choose the defaults by.
 
-    python -m benchmarks._grid --target 0.4 0.45 0.5 --notes 0.2 0.3 --first 0.06 0.09
-
 Not a benchmark: nothing is checked. One line for each combination: recall of the last view and over
 all views, that of a static summary and tail of the same sizes, and the calls that it took.
 """
@@ -11,9 +9,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,13 +19,12 @@ from typing import Final
 from benchmarks._corpora import add_data_argument
 from benchmarks._measures import mean
 from benchmarks._quality_recall import Chat, chat
-from memory.config import Settings
-from memory.policy import Policy
+from memory import policy as policies
 
 __all__ = ("main",)
 
 COLUMNS: Final = (
-    "target  notes  first |   last static ratio |   late static ratio |  views static ratio"
+    "target  notes segments |   last static ratio |   late static ratio |  views static ratio"
     " | last-n  full | segments tokens calls"
 )
 
@@ -39,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_data_argument(parser)
     parser.add_argument("--target", type=float, nargs="+", default=[0.45])
     parser.add_argument("--notes", type=float, nargs="+", default=[0.3])
-    parser.add_argument("--first", type=float, nargs="+", default=[0.06])
+    parser.add_argument("--segments", type=int, nargs="+", default=[policies.SEGMENTS])
     parser.add_argument("--budget", type=int, default=6_000)
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args(arguments)
     print(COLUMNS)
-    combinations = itertools.product(options.target, options.notes, options.first)
+    combinations = itertools.product(options.target, options.notes, options.segments)
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         measured = partial(_line, options.data, options.budget)
         for line in pool.map(measured, combinations):
@@ -52,25 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _line(data: Path, budget: int, settings: tuple[float, float, float]) -> str:
-    target, notes, first = settings
+def _line(data: Path, budget: int, settings: tuple[float, float, int]) -> str:
+    target, notes, segments = settings
     if notes >= target:
-        return f"{target:6.2f} {notes:6.2f} {first:6.2f} | notes do not fit into the target"
+        return f"{target:6.2f} {notes:6.2f} {segments:8} | notes do not fit into the target"
     options = {"budget": budget, "target": target, "notes": notes, "ahead": (target + 1) / 2}
-    _with_first(first)
+    policies.SEGMENTS = segments
     chats = [chat(data, index, options) for index in range(5)]
-    return f"{target:6.2f} {notes:6.2f} {first:6.2f} | {_figures(chats)}"
-
-
-def _with_first(first: float) -> None:
-    """Have the segment of one compaction be of another size, which is no setting."""
-    made: Callable[[Settings], Policy] = getattr(Settings.policy, "made", Settings.policy)
-
-    def policy(settings: Settings) -> Policy:
-        return replace(made(settings), first=first)
-
-    policy.made = made  # type: ignore[attr-defined]
-    Settings.policy = policy  # type: ignore[assignment,method-assign]
+    return f"{target:6.2f} {notes:6.2f} {segments:8} | {_figures(chats)}"
 
 
 def _figures(chats: Sequence[Chat]) -> str:

@@ -11,7 +11,7 @@ import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from benchmarks._measures import count as kimi_tokens
@@ -172,8 +172,8 @@ class Recorded:
 
     For a slice: the summaries of the sessions whose last message lies in it, and in the room that
     they leave the product's extract of the messages after those. What is larger than the cap keeps
-    the leading sentences of each. A merge of earlier notes concatenates and keeps the leading
-    sentences of each line.
+    the leading sentences of each. A merge of earlier notes concatenates them and keeps the leading
+    sentences of each summary and of each extract in them.
 
     Args:
         recording: The conversation; slices are found in it by their texts.
@@ -204,7 +204,7 @@ class Recorded:
         done = [" ".join(sentences(self._ends[place])) for place in ended]
         after = max(ended, default=-1)
         rest = [m for m, at in zip(request.slice, places, strict=True) if at > after]
-        texts = [*_earlier(request), *done]
+        texts = [*_told(request), *done]
         text = self._written(texts, rest, request.cap)
         return Draft(text=text, author="recorded")
 
@@ -304,3 +304,9 @@ def _earlier(request: SummaryRequest) -> list[str]:
     """Return the lines of the earlier segments that are to be written anew."""
     lines = (line for segment in request.previous for line in segment.text.splitlines())
     return [line for line in lines if line.strip()]
+
+
+def _told(request: SummaryRequest) -> list[str]:
+    """Return the same with the lines of one extract as one text."""
+    runs = groupby(_earlier(request), key=lambda line: line.startswith("- "))
+    return [text for extracted, run in runs for text in (["\n".join(run)] if extracted else run)]

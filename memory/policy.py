@@ -39,8 +39,10 @@ FLOOR_OF_TARGET = 0.56
 """The default floor as a share of the target."""
 SEGMENT_FRAME = 24
 """Tokens around each segment, with its dates: 18 exactly."""
-SEGMENTS = 8
+SEGMENTS = 7
 """How many segments the notes have room for before any have to merge."""
+FEWEST_SEGMENTS = 3
+"""How many have room where there is little of it; with one alone every merge would be of all."""
 SMALLEST_SEGMENT = 48
 """Tokens below which a summary says nothing."""
 LEAST_NOTES = NOTES_FRAME + SEGMENT_FRAME + SMALLEST_SEGMENT
@@ -396,9 +398,10 @@ def _room(cut: _Cut, *, notes: Notes, budget: Budget, policy: Policy) -> _Room:
     cap = max(whole // SEGMENTS - SEGMENT_FRAME, SMALLEST_SEGMENT, more)
     cap = min(cap, cut.dropped * 3 // 5) if cut.dropped else 0
     lasting = budget.trigger - (budget.trigger - budget.target) // 2 - cut.fixed - other
-    room = min(budget.limit - cut.rest - other, lasting)
+    held = cut.rest + LEAST_NOTES > budget.limit and policy.oversize == "send"
+    room = lasting if held else min(budget.limit - cut.rest - other, lasting)
     share = min(max(whole, notes.segments + more), room)
     share = max(share, SMALLEST_SEGMENT + SEGMENT_FRAME)
-    cap = max(min(cap, share - SEGMENT_FRAME), SMALLEST_SEGMENT) if cap else 0
+    cap = max(min(cap, share // FEWEST_SEGMENTS - SEGMENT_FRAME), SMALLEST_SEGMENT) if cap else 0
     new = cap + SEGMENT_FRAME if cap else 0
     return _Room(cap, share, cut.rest + other + min(notes.segments + new, share))

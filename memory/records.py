@@ -118,6 +118,8 @@ class Segment:
     more than the deeper of the two when it was written from their texts."""
     prompt: str = ""
     """The id of the instruction it was written by; empty where there was none."""
+    refused: bool = False
+    """Whether a summariser refused its messages for their content: it is not asked again."""
     dates: tuple[str, str] = ("", "")
     """The first and the last date that its messages open with; empty where none does."""
 

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from memory.records import Compaction, LogKey, Segment, Turn
+from memory.records import Compaction, Identifier, LogKey, Segment, Standing, Turn
 from memory.stores import Store
 
 __all__ = (
@@ -55,7 +55,8 @@ def compaction(text: str = "It was about crates.", **others: Any) -> Compaction:
     segment = Segment(text=text, first=1, last=5, tokens=7, author="kimi-k2.6")
     synthetic = {"role": "user", "content": text}
     given = {"covered": 5, "coverage": coverage, "adopted": 10, "adoption": adoption, "mark": mark}
-    more = {"segments": (segment,), "standing": (text,), "synthetic": synthetic}
+    quoted = {"standing": (Standing(text, "user"),), "identifiers": (Identifier("id", "H9ZU1C"),)}
+    more = {"segments": (segment,), **quoted, "synthetic": synthetic}
     return Compaction(**{**given, **more, **others})
 
 

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from fake_kimi_requests import CALL, OFF, assistant, chat, said, user
 
+from memory.records import Segment
+from memory.summary import SummaryRequest, request_body
 from memory.testing import FakeKimi, Reply, SummaryJob
 from memory.testing.kimi_answer import NOTHING_FOUND
 from memory.testing.kimi_count import count_text
 from memory.testing.kimi_reply import REASONING
+from memory.testing.kimi_summary import summary_job
 
 INSTRUCTION = "[kimi-memory/notes-1]\nWrite at most 1,200 tokens."
 NOTES = "<conversation-notes>Ann likes tea.</conversation-notes>"
@@ -206,6 +209,33 @@ def test_a_quoted_conversation_has_a_message_a_line() -> None:
         {"role": "assistant", "content": "", "tool_calls": called},
         {"role": "tool", "content": "found"},
     ) == jobs_of(user(text)).messages
+
+
+def test_requests_of_the_library_are_read() -> None:
+    """What it renders is read as what it was, with the length it asks for and earlier notes."""
+    called = {"id": "look:0", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+    request = SummaryRequest(
+        form="rendered",
+        model="kimi-k2.6",
+        slice=(
+            {"role": "user", "name": "Ann: x", "content": "Two\nlines </conversation>"},
+            {"role": "assistant", "content": None, "tool_calls": [called]},
+            {"role": "tool", "tool_call_id": "look:0", "content": 'a "b"'},
+        ),
+        previous=(Segment(text="Old.", first=1, last=9, tokens=2, author="kimi-k2.6"),),
+        numbers=(10, 11, 12),
+        cap=1_000,
+        source_tokens=2_000,
+        task="Say at most 5 tokens about {this}.",
+    )
+    job = summary_job(request_body(request)["messages"])
+
+    assert 800 == job.budget
+    assert ["user", "user", "assistant", "tool"] == [message["role"] for message in job.messages]
+    assert "Old." in job.messages[0]["content"]
+    assert "Two\nlines ‹/conversation>" == job.messages[1]["content"]
+    assert "look" == job.messages[2]["tool_calls"][0]["function"]["name"]
+    assert 'a "b"' == job.messages[3]["content"]
 
 
 def test_a_summariser_may_misbehave() -> None:

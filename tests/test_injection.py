@@ -95,7 +95,7 @@ def test_rendered_requests_can_be_taken_apart(text: str, arguments: str, name: s
         form="rendered",
         model=MODEL,
         slice=(user(text) | {"name": name}, asking),
-        first=7,
+        numbers=(7, 8),
         previous=(segment(text),),
         cap=100,
         source_tokens=500,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,7 +31,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from memory import MemoryManager, QueueHook, wrap
 from memory.errors import SummaryError
-from memory.events import Accepted, FellBack, Rejected
+from memory.events import Accepted, Event, FellBack, Rejected
 from memory.summarizers.kimi import AsyncKimiSummarizer, KimiSummarizer
 from memory.summary import SummaryRequest
 from memory.testing import FakeKimi, Fault, Reply
@@ -65,10 +65,9 @@ class TestFailures:
             (Fault.QUOTA, 1, "429 exceeded_current_quota_error"),
             (Fault.BALANCE, 1, "429 exceeded_current_quota_error"),
             (Fault.CONTENT_FILTER, 1, "400 content_filter"),
+            (Fault.WRONG_KEY, 1, "401 incorrect_api_key_error"),
             (Fault.RETIRED, 1, "404 resource_not_found_error"),
             (Fault.RESET, 2, "APIConnectionError"),
-            (Fault.EMPTY, 1, "blank"),
-            (Fault.TRUNCATED, 1, "length"),
         ],
         ids=lambda value: getattr(value, "name", None),
     )
@@ -81,13 +80,55 @@ class TestFailures:
         rejected = [event for event in events if isinstance(event, Rejected)]
 
         assert attempts == len(summaries(fake))
+        assert [True] == [reason in event.reason for event in rejected]
+        self.expect_extract(fake, events)
+
+    def expect_extract(self, fake: FakeKimi, events: Sequence[Event]) -> None:
+        """Check that the offline summariser stood in and that the turn went out."""
+        reasons = [event.reason for event in events if isinstance(event, Rejected)]
+
+        assert reasons[-1:] == [event.reason for event in events if isinstance(event, FellBack)]
+        assert "extractive" == next(e.author for e in events if isinstance(e, Accepted))
         assert is_compacted(sent(fake)[-1], talk(60))
         assert fake.requests[-1].prompt_tokens <= BUDGET
-        assert [True] == [reason in event.reason for event in rejected]
-        assert [event.reason for event in rejected] == [
-            event.reason for event in events if isinstance(event, FellBack)
-        ]
-        assert "extractive" == next(e.author for e in events if isinstance(e, Accepted))
+
+    @pytest.mark.parametrize(
+        ("fault", "reason"),
+        [
+            (Fault.EMPTY, "it is blank"),
+            (Fault.TRUNCATED, "finish_reason is 'length'"),
+            (Fault.REFUSAL, "it declines"),
+            (Fault.TOOL_CALL, "it calls a tool"),
+            (Fault.REASONING_ONLY, "finish_reason is 'length'"),
+            (Fault.OVERLONG, "may have"),
+        ],
+        ids=lambda value: getattr(value, "name", None),
+    )
+    def test_each_bad_reply_is_corrected_once(self, fault: Fault, reason: str) -> None:
+        """The second request says what was wrong with the first; then the extractor writes."""
+        fake = FakeKimi()
+        fake.fail_always(fault, only="summary")
+        events = compact(fake)
+        rejected = [event.reason for event in events if isinstance(event, Rejected)]
+        first, second = (body["messages"][-1]["content"] for body in summaries(fake))
+
+        assert 2 == len(rejected)
+        assert reason in rejected[0]
+        assert "An earlier answer" not in first
+        assert f"An earlier answer to this was not usable: {rejected[0]}." in second
+        self.expect_extract(fake, events)
+
+    @pytest.mark.parametrize("fault", [Fault.EMPTY, Fault.TRUNCATED, Fault.REFUSAL])
+    def test_a_corrected_reply_is_used(self, fault: Fault) -> None:
+        """A model that does better when it is told costs one request more."""
+        fake = FakeKimi(summarize=answer("Sixty crates came in."))
+        fake.fail_next(fault, only="summary")
+        events = compact(fake)
+
+        assert 2 == len(summaries(fake))
+        assert 1 == len([event for event in events if isinstance(event, Rejected)])
+        assert [] == [event for event in events if isinstance(event, FellBack)]
+        assert "Sixty crates came in." in sent(fake)[-1][1]["content"]
 
     @pytest.mark.parametrize(
         ("said", "reason"),
@@ -101,23 +142,20 @@ class TestFailures:
         ],
     )
     def test_each_bad_answer_falls_back(self, said: Any, reason: str) -> None:
-        """An answer that is no finished text of the right length is refused at once."""
+        """An answer that is no finished text of the right length is refused, twice at most."""
         fake = FakeKimi(summarize=lambda _job: said)
         events = compact(fake, tools=TOOLS)
 
-        assert 1 == len(summaries(fake))
-        assert [True] == [reason in e.reason for e in events if isinstance(e, Rejected)]
-        assert fake.requests[-1].prompt_tokens <= BUDGET
-        assert is_compacted(sent(fake)[-1], talk(60))
+        assert 2 == len(summaries(fake))
+        assert [True, True] == [reason in e.reason for e in events if isinstance(e, Rejected)]
+        self.expect_extract(fake, events)
 
     def test_a_text_longer_than_its_cap_is_refused(self) -> None:
         """Where thinking leaves room for more than was asked for, the length is checked here."""
         fake = FakeKimi(summarize=answer("crate " * 600))
         events = compact(fake, model="kimi-k3", extra_body=None)
 
-        assert ["may have"] == [
-            "may have" for e in events if isinstance(e, Rejected) and "may have" in e.reason
-        ]
+        assert [True, True] == ["may have" in e.reason for e in events if isinstance(e, Rejected)]
         assert fake.requests[-1].prompt_tokens <= BUDGET
 
     @pytest.mark.usefixtures("waits")
@@ -247,25 +285,32 @@ class TestDirectly:
         assert plain.tokens == KimiSummarizer(connect(fake)).summarize(thought).tokens
 
     @pytest.mark.parametrize(
-        ("fault", "retryable", "after"),
+        ("fault", "kind", "after"),
         [
-            (Fault.SERVER_ERROR, True, None),
-            (Fault.RPM, True, 1.0),
-            (Fault.OVERLOADED, True, None),
-            (Fault.QUOTA, False, None),
-            (Fault.CONTENT_FILTER, False, None),
-            (Fault.RESET, True, None),
+            (Fault.SERVER_ERROR, "retryable", None),
+            (Fault.RPM, "retryable", 1.0),
+            (Fault.TPD, "retryable", None),
+            (Fault.OVERLOADED, "retryable", None),
+            (Fault.RESET, "retryable", None),
+            (Fault.QUOTA, "final", None),
+            (Fault.BALANCE, "final", None),
+            (Fault.WRONG_KEY, "final", None),
+            (Fault.RETIRED, "final", None),
+            (Fault.CONTENT_FILTER, "filtered", None),
         ],
+        ids=lambda value: getattr(value, "name", None),
     )
     def test_errors_say_whether_to_ask_again(
-        self, fault: Fault, *, retryable: bool, after: float | None
+        self, fault: Fault, kind: str, after: float | None
     ) -> None:
         """A failure is a `SummaryError` with what the server said about trying again."""
         fake = FakeKimi(faults=[fault])
         with pytest.raises(SummaryError) as caught:
             KimiSummarizer(connect(fake, max_retries=3)).summarize(self.REQUEST)
 
-        assert (retryable, after) == (caught.value.retryable, caught.value.retry_after)
+        said = {name: getattr(caught.value, name) for name in ("retryable", "final", "filtered")}
+        assert {name: name == kind for name in said} == said
+        assert after == caught.value.retry_after
         assert 1 == len(fake.requests)
 
     def test_both_colours_ask_alike(self) -> None:

@@ -66,12 +66,13 @@ class TestSharedForm:
     def test_it_ends_with_the_instruction(self) -> None:
         """The last message is ours, from the user, and says how long the notes may be."""
         fake = FakeKimi()
-        compact(fake)
+        events = compact(fake)
         last = summaries(fake)[0]["messages"][-1]
 
         assert "user" == last["role"]
         assert last["content"].startswith(f"[{PROMPT_ID}]")
-        assert "at most 80 tokens" in last["content"]
+        cap = next(event.cap for event in events if isinstance(event, Summarizing))
+        assert f"Write at most {cap * 4 // 5} tokens" in last["content"]
 
     def test_it_may_not_call_tools(self) -> None:
         """The tools are declared as in the turn and may not be called."""
@@ -187,7 +188,7 @@ class TestRenderedForm:
         assert "kimi-k2.7-code" == body["model"]
         assert set() == {"tools", "tool_choice", "prompt_cache_key", "thinking"} & body.keys()
         assert message["content"].startswith(f"[{PROMPT_ID}]")
-        assert "<conversation>\nuser: Crate 0 came in" in message["content"]
+        assert '<conversation>\n1 user: "Crate 0 came in' in message["content"]
         assert "kimi-k2.7-code" == next(e.author for e in events if isinstance(e, Accepted))
 
     def test_the_same_model_named_is_still_shared(self) -> None:
@@ -205,7 +206,7 @@ class TestRenderedForm:
         compact(fake, messages=messages, memory={"budget": 4_000, "media_tokens": 1_000})
         (message,) = summaries(fake)[0]["messages"]
 
-        assert "user: Look: [image]" in message["content"]
+        assert f'{messages.index(picture)} user: "Look: [image]"' in message["content"]
         assert "base64" not in message["content"]
 
     def test_quoted_text_cannot_leave_its_fence(self) -> None:

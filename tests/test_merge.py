@@ -232,17 +232,20 @@ def test_beyond_our_own_notes_the_originals_are_read() -> None:
     assert 1 == left[1].depth
 
 
-def test_what_the_summariser_cannot_hold_is_merged_from_texts() -> None:
-    """Its window decides, and not that of the conversation."""
+@pytest.mark.parametrize(
+    ("limit", "summarizer", "depth"), [(20_000, MODEL, 1), (20_000, SMALL, 2), (8_000, MODEL, 2)]
+)
+def test_what_is_too_much_to_read_again_is_merged_from_texts(
+    limit: int, summarizer: str, depth: int
+) -> None:
+    """For the window of the summariser, or beyond what a prompt of the conversation may cost."""
     large = [GIVEN[0], *(user(words(400, f"m{number}-")) for number in range(20)), user("So?")]
-    ((one,), asked) = merge(row([0, 0]), 200, messages=large, model=SMALL)
+    ctx = replace(context(limit), summarizer_model=summarizer)
+    ((one,), asked) = merge(row([0, 0]), 200, messages=large, ctx=ctx)
     (request,) = requests(asked)
-    assert (2, ()) == (one.depth, request.slice)
 
-    ctx = replace(context(10_000), summarizer_model=MODEL)
-    ((one,), asked) = merge(row([0, 0]), 200, messages=large, model=SMALL, ctx=ctx)
-    (request,) = requests(asked)
-    assert (1, MODEL, 20) == (one.depth, request.model, len(request.slice))
+    assert (depth, summarizer) == (one.depth, request.model)
+    assert (2 * (depth - 1), 20 * (2 - depth)) == (len(request.previous), len(request.slice))
 
 
 @pytest.mark.parametrize("at_hand", [True, False])
@@ -332,7 +335,7 @@ def grown(compactions: int, *, at_hand: bool) -> tuple[list[Segment], Counter[in
     """
     head = [system("Be kind.")]
     messages = [*head, *([user(words(300)), assistant(words(300))] * compactions), user("So?")]
-    given, ctx = prompt(messages), context(8_000)
+    given, ctx = prompt(messages), context(250_000)
     state, reads, left = state_of(given, ctx), Counter[int](), list[Segment]()
     if not at_hand:
         state = state_of(given, ctx, replace(from_a_view(covered=1)[1], segments=()))
@@ -371,7 +374,7 @@ def test_each_message_is_read_a_few_times(compactions: int, *, at_hand: bool) ->
 
 @pytest.mark.parametrize("compactions", [10, 50, 200])
 def test_no_message_is_summarised_deeply(compactions: int) -> None:
-    """2 + log2(n) summaries at most lie between it and what is sent; none from the originals."""
+    """2 + log2(n) summaries at most lie between it and what is sent; one from the originals."""
     from_originals, _ = grown(compactions, at_hand=True)
     from_texts, _ = grown(compactions, at_hand=False)
 

@@ -36,7 +36,9 @@ def intended(
 ) -> tuple[Plan, State | None]:
     """Return what a plan comes to where old tool results are left out first, and the view of that.
 
-    Where that alone makes the view small enough, nothing is cut and no segment is wanted.
+    Where that alone makes the view small enough, nothing is cut and no segment is wanted. Where it
+    does not, and a summary is paid for anyway, results stay: what was left out of a prompt cannot
+    be summarised from the server's cache.
 
     Args:
         prompt: Whose conversation it is.
@@ -56,6 +58,8 @@ def intended(
             limit=todo.limit,
         )
         return plan, bare
+    if context.policy.clear_tool_results != "only":
+        return todo, None
     deeper = bare.plan(context.policy, due=True)
     return (todo if deeper.action == "send" else deeper), bare
 

@@ -10,12 +10,12 @@ from memory.errors import ConflictError
 from memory.flow.clearing import intended
 from memory.flow.compose import Change, composed
 from memory.flow.effects import Claim, Emit, Flow, Load, Log, Release
-from memory.flow.log import append, compacted, failed, key_of
+from memory.flow.log import append, compacted, failed, gone, key_of
 from memory.flow.merge import merged, written_anew
 from memory.flow.resume import resume
 from memory.flow.segment import readable, write_segment
 from memory.flow.state import Context, Prompt, State, measured
-from memory.policy import Plan
+from memory.policy import SMALLEST_SEGMENT, Plan
 from memory.records import Compaction, Segment, Shortened
 from memory.view import View
 
@@ -181,7 +181,12 @@ def _within_window(
     if not 0 < place < todo.cut:
         return todo
     less = planned_on.plan_cut(context.policy, place=place)
-    return todo if less.action == "send" else less
+    if less.action == "send":
+        return todo
+    # What the last step will leave decides on the room, not what this one leaves for the others.
+    taken = sum(tokens for tokens, _ in parts[:place])
+    cap = max(SMALLEST_SEGMENT, min(todo.cap, taken * 3 // 5))
+    return replace(less, cap=cap, spare=todo.spare // 2, share=todo.share)
 
 
 def _put_on_record(
@@ -189,15 +194,13 @@ def _put_on_record(
 ) -> Flow[State | None]:
     """Append a record; return the view of whoever was first, where that is small enough.
 
-    A store that cannot write costs the next call a summary, and this one nothing: the view does
-    not need it. What was forgotten meanwhile is not written again.
+    A store that cannot write costs nothing: the record holds in this process until it can. What
+    was forgotten meanwhile is not written again.
     """
     if not prompt.record:
         return None
     thread = state.view.thread
-    shown = set(record.kept) - {each.index for each in record.shortened}
-    originals = [i for i in range(record.covered) if i not in shown]
-    originals += [each.index for each in record.shortened if each.index >= record.covered]
+    originals = gone(record)
     try:
         try:
             yield from append(prompt, thread, record, originals=originals, onto=log)
@@ -209,6 +212,7 @@ def _put_on_record(
                 return theirs
             yield from append(prompt, thread, record, originals=originals)
     except Exception as error:  # noqa: BLE001  # whatever the store raises
+        context.unsaved.keep(key_of(prompt, thread), record)
         yield from failed(prompt, error).perform()
     else:
         yield from compacted(prompt, record, paid=paid).perform()

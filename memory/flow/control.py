@@ -10,6 +10,7 @@ from memory.flow.compact import compact as compact_by_plan
 from memory.flow.conversation import check_place, past, whole
 from memory.flow.effects import Flow, Log
 from memory.flow.log import write
+from memory.flow.merge import CALLER
 from memory.flow.past import Past
 from memory.flow.resume import best, find, resume
 from memory.flow.segment import made_of, numbering
@@ -22,9 +23,6 @@ from memory.redaction import redacted
 from memory.summary import Draft
 
 __all__ = ("compact", "covering_segment", "expand", "pin")
-
-CALLER = "caller"
-"""The author of a summary that the caller wrote."""
 
 
 def compact(
@@ -126,7 +124,7 @@ def covering_segment(prompt: Prompt, context: Context, place: int) -> Flow[Segme
         HistoryError: There are fewer messages.
     """
     prompt = yield from whole(prompt)
-    thread, records = yield from find(prompt, prompt.thread())
+    thread, records = yield from find(prompt, context, prompt.thread())
     check_place(place, len(thread.rest) - 1)
     state = best(prompt, context, thread, records)
     record = state.view.record

@@ -236,7 +236,7 @@ def _unanswered(said: tuple[WireMessage, ...], now: Past) -> tuple[WireMessage, 
 def standing(prompt: Prompt, context: Context) -> Flow[Sequence[WireMessage]]:
     """Return what would be sent of a conversation as it stands, without paying for anything."""
     prompt = yield from whole(prompt)
-    thread, records = yield from find(prompt, prompt.thread())
+    thread, records = yield from find(prompt, context, prompt.thread())
     return best(prompt, context, thread, records).messages
 
 

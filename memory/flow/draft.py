@@ -13,7 +13,7 @@ from memory.meter import believed
 from memory.notes import ELIDED
 from memory.summary import Draft, SummaryRequest
 
-__all__ = ("OFFLINE", "drafted", "text_tokens")
+__all__ = ("FILTERED", "OFFLINE", "drafted", "text_tokens")
 
 OFFLINE = "extractive"
 """The author of what was written without a model."""
@@ -22,6 +22,7 @@ LONGEST_REASON = 200
 ATTEMPTS = 2
 """How often a summariser is asked for one text whose answers cannot be used."""
 FILTERED = "content_filter"
+"""The `finish_reason` of what was refused for its content."""
 FAILED = "the summariser failed"
 PAUSED = "it failed before and is left alone for {seconds:.0f} s more"
 
@@ -59,13 +60,14 @@ def drafted(
         form=request.form,
     )
     yield from _tell(prompt, start)
-    draft, reason = yield from _asked(prompt, context, request, obstacle)
+    draft, reason, filtered = yield from _asked(prompt, context, request, obstacle)
     if draft is None:
         if not context.stands_in:
             raise SummaryError(reason)
         yield from _tell(prompt, events.FellBack(reason=reason))
         longer = replace(request, cap=request.cap + spare)
         draft = yield from Extract(request=longer).perform()
+        draft = replace(draft, finish_reason=FILTERED) if filtered else draft
     if not draft.text.strip():  # media, or nothing at all
         draft = replace(draft, text=ELIDED.format(count=messages), tokens=None)
     tokens = text_tokens(context, draft)
@@ -76,14 +78,15 @@ def drafted(
 
 def _asked(
     prompt: Prompt, context: Context, request: SummaryRequest, obstacle: str | None
-) -> Flow[tuple[Draft | None, str]]:
-    """Return a draft that passed, or None and why there is none."""
+) -> Flow[tuple[Draft | None, str, bool]]:
+    """Return a draft that passed, or None, why there is none, and whether that is its content."""
     if obstacle is None:
         now = yield from Now().perform()
         if wait := context.breaker.wait(request.model, now):
             obstacle = PAUSED.format(seconds=wait)
     if obstacle is not None:
-        return (yield from _rejected(prompt, request.model, obstacle))
+        yield from _rejected(prompt, request.model, obstacle)
+        return None, obstacle, False
     error: SummaryError | None = None
     reason = FAILED
     for _ in range(ATTEMPTS):
@@ -96,20 +99,20 @@ def _asked(
         fault = _judge(context, draft, request)
         if fault is None:
             context.breaker.worked(request.model)
-            return draft, ""
+            return draft, "", False
         reason = fault
         yield from _rejected(prompt, draft.author, reason)
         if draft.finish_reason == FILTERED:
-            return None, reason
+            return None, reason, True
         request = replace(request, correction=reason)
-    if error is None or not error.filtered:
+    filtered = error is not None and error.filtered
+    if not filtered:
         yield from _failed(prompt, context, request.model, final=error is not None and error.final)
-    return None, reason
+    return None, reason, filtered
 
 
-def _rejected(prompt: Prompt, author: str, reason: str) -> Flow[tuple[None, str]]:
+def _rejected(prompt: Prompt, author: str, reason: str) -> Flow[None]:
     yield from _tell(prompt, events.Rejected(author=author, reason=reason))
-    return None, reason
 
 
 def _failed(prompt: Prompt, context: Context, model: str, *, final: bool) -> Flow[None]:

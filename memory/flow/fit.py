@@ -118,7 +118,7 @@ def fit_or_pass(prompt: Prompt, context: Context) -> Flow[Fitted]:
 
 def outlook(prompt: Prompt, context: Context) -> Flow[Outlook]:
     """Return what `fit` would do with a prompt; nothing is spent and nothing written."""
-    thread, records = yield from find(prompt, prompt.thread())
+    thread, records = yield from find(prompt, context, prompt.thread())
     state = best(prompt, context, thread, records)
     todo = state.plan(context.policy)
     if todo.action == "compact":

@@ -12,7 +12,7 @@ from memory.messages import clone
 from memory.records import Compaction, Logged, LogKey, Record
 from memory.view import Thread
 
-__all__ = ("append", "compacted", "failed", "key_of", "log_key", "write")
+__all__ = ("append", "compacted", "failed", "gone", "key_of", "log_key", "write")
 
 ATTEMPTS = 40
 """Conversations that begin alike share a log, so that strangers meet there."""
@@ -64,6 +64,14 @@ def append(
         yield from write(key, records)
     else:
         yield from Append(key=key, records=records(onto), expected=onto.version).perform()
+
+
+def gone(record: Compaction) -> list[int]:
+    """Return the messages that a record takes out of the view, in whole or in part, by index."""
+    short = {each.index for each in record.shortened}
+    shown = set(record.kept) - short
+    covered = [i for i in range(record.covered) if i not in shown]
+    return [*covered, *sorted(index for index in short if index >= record.covered)]
 
 
 def write(key: LogKey, records: Callable[[Log], Sequence[Record]]) -> Flow[Log]:

@@ -2,7 +2,8 @@
 
 Segments are kept as a log-structured merge tree keeps its runs (O'Neil and others, 1996): the two
 oldest of one level become one of the next, so that a message is summarised O(log n) times. They
-are written from the messages themselves where the summariser can read those again.
+are written from the messages themselves where the summariser can read those again, and where that
+costs no more than a prompt of the conversation may: level n would read 2^n slices at full price.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from memory.summary import SummaryRequest
 
 __all__ = ("merged", "pair", "written_anew")
 
+CALLER = "caller"
+"""The author of what the caller wrote."""
 CUT = "(The rest of these notes was cut off; the messages are in the log.)"
 
 
@@ -52,8 +55,8 @@ def written_anew(
 
     One at a time, and only when the summariser has just answered.
     """
-    place = next((i for i, each in enumerate(segments) if each.author == OFFLINE), None)
-    if place is None or segments[-1].author == OFFLINE:
+    place = next((i for i, each in enumerate(segments) if _is_extract(each)), None)
+    if place is None or segments[-1].author in (OFFLINE, CALLER):
         return tuple(segments)
     old = segments[place]
     messages = originals(prompt, state, old.first, old.last)
@@ -72,6 +75,10 @@ def written_anew(
         draft, tokens, context, first=old.first, last=old.last, dates=old.dates, level=old.level
     )
     return (*segments[:place], new, *segments[place + 1 :])
+
+
+def _is_extract(segment: Segment) -> bool:
+    return segment.author == OFFLINE and not segment.refused
 
 
 def pair(segments: Sequence[Segment]) -> int:
@@ -108,7 +115,8 @@ def _merged(
     messages = originals(prompt, state, first, last)
     request = _request(context, prompt, messages, (), cap)
     room = readable(prompt, context, state)
-    from_texts = not messages or request.source_tokens + cap > room
+    most = min(room, state.budget.limit) - cap
+    from_texts = not messages or request.source_tokens > most
     if from_texts:
         request = _request(context, prompt, {}, two, cap)
     draft, tokens = yield from drafted(

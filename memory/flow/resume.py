@@ -10,7 +10,7 @@ from memory import events
 from memory.errors import ConflictError
 from memory.flow.compose import requoted
 from memory.flow.effects import Emit, Find, Flow, Known, Load
-from memory.flow.log import append, compacted, key_of
+from memory.flow.log import append, compacted, gone, key_of
 from memory.flow.past import Past
 from memory.flow.state import Context, Prompt, State
 from memory.identity import difference, digest
@@ -31,7 +31,7 @@ def earliest(prompt: Prompt) -> Flow[int | None]:
     return 0 if past.quoted else least
 
 
-def find(prompt: Prompt, thread: Thread) -> Flow[tuple[Thread, list[Compaction]]]:
+def find(prompt: Prompt, context: Context, thread: Thread) -> Flow[tuple[Thread, list[Compaction]]]:
     """Return the records that could speak for an input, oldest first.
 
     An input that begins with our own synthetic message gets a record of its own, and a thread
@@ -47,6 +47,7 @@ def find(prompt: Prompt, thread: Thread) -> Flow[tuple[Thread, list[Compaction]]
         found = yield from wanted.perform()
     else:
         found = Past.of((yield from Load(key=prompt.log).perform())).compactions
+    found = (*found, *context.unsaved.of(key_of(prompt, thread)))
     for record in found:
         if record.mark in first:
             place = first.index(record.mark)
@@ -68,9 +69,10 @@ def _own(record: Compaction, thread: Thread) -> Compaction:
 
 def resume(prompt: Prompt, context: Context, thread: Thread) -> Flow[State]:
     """Return the view that the records give for this input, as good as it gets without paying."""
-    thread, records = yield from find(prompt, thread)
+    thread, records = yield from find(prompt, context, thread)
     state = best(prompt, context, thread, records)
     record = state.view.record
+    yield from _saved(prompt, context, thread, record)
     latest = adopted(records, thread.links)
     passing = prompt.pinned and prompt.log is None  # pinned for this call only
     if record is not None and record != latest and state.fits and not passing:
@@ -81,6 +83,18 @@ def resume(prompt: Prompt, context: Context, thread: Thread) -> Flow[State]:
         if prompt.record:
             yield from compacted(prompt, made, paid=False).perform()
     return state
+
+
+def _saved(
+    prompt: Prompt, context: Context, thread: Thread, record: Compaction | None
+) -> Flow[None]:
+    """Put a record in use on record that the store did not take when it was made."""
+    key = key_of(prompt, thread)
+    if record is None or not prompt.record or record not in context.unsaved.of(key):
+        return
+    with suppress(Exception):  # told when it happened first; it holds here meanwhile
+        yield from append(prompt, thread, record, originals=gone(record))
+        context.unsaved.saved(key)
 
 
 def best(prompt: Prompt, context: Context, thread: Thread, records: Sequence[Compaction]) -> State:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from memory import models
 from memory.dates import span
-from memory.flow.draft import OFFLINE, drafted
+from memory.flow.draft import FILTERED, OFFLINE, drafted
 from memory.flow.effects import Flow
 from memory.flow.state import Context, Prompt, State
 from memory.messages import WireMessage
@@ -20,6 +20,8 @@ __all__ = ("made_of", "numbering", "obstacle", "originals", "readable", "write_s
 TASK = 640
 """Tokens of a request for a summary beside what it quotes: the instruction, and what counts may
 be wrong by."""
+SLACK = 0.05
+"""What counts may be wrong by as a share of the window, where they are estimates."""
 NO_STORE = "the store failed, so the summary could not be kept"
 TOO_MUCH = "the window of the summariser is too small for what has to go"
 SWITCHED_OFF = "tool results are cleared in place of summaries"
@@ -76,6 +78,7 @@ def made_of(
         author=draft.author,
         level=level,
         depth=depth,
+        refused=draft.finish_reason == FILTERED,
         prompt="" if draft.author == OFFLINE else prompt_id(context.task),
         dates=dates,
     )
@@ -85,6 +88,8 @@ def readable(prompt: Prompt, context: Context, state: State) -> int:
     """Return the tokens that the summariser can read of a slice and write about it."""
     model = context.summarizer_model or prompt.model
     window = context.windows.of(model) or models.window(model)
+    if not context.meter.counter.exact:
+        window -= int(window * SLACK)
     return window - state.fixed - state.notes.total - TASK
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from memory.breaker import Breaker
 from memory.counts import Counts
+from memory.flow.unsaved import Unsaved
 from memory.identity import Seen, link
 from memory.messages import WireMessage
 from memory.meter import Meter
@@ -125,6 +126,7 @@ class Context:
         stands_in: Whether the offline summariser stands in for one that fails.
         task: The instruction for summaries; empty for the library's.
         breaker: Which summarisers are left alone because they failed.
+        unsaved: What the store did not take.
     """
 
     meter: Meter
@@ -139,6 +141,7 @@ class Context:
     stands_in: bool = True
     task: str = ""
     breaker: Breaker = field(default_factory=Breaker)
+    unsaved: Unsaved = field(default_factory=Unsaved)
 
     def limit(self, prompt: Prompt) -> int:
         """Return the tokens a prompt may have."""

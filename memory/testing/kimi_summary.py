@@ -34,7 +34,11 @@ NOTES = "<conversation-notes>"
 DEFAULT_BUDGET = 1_024
 """Length in tokens of notes whose request names none."""
 
-_BUDGET = re.compile(r"at most ([\d,]+) tokens")
+_BUDGETS = (
+    # A task of the caller's own, which comes first, may name other lengths.
+    re.compile(r"^Write at most ([\d,]+) tokens", re.MULTILINE),
+    re.compile(r"at most ([\d,]+) tokens"),
+)
 _SUMMARY = re.compile(r"<summary[^>]*>(.*?)</summary>", re.DOTALL)
 _SUMMARY_WHOLE = re.compile(r"<summary[^>]*>.*?</summary>", re.DOTALL)
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
@@ -77,7 +81,7 @@ def summary_job(messages: Sequence[Wire]) -> SummaryJob:
     """
     last = last_user_index(messages) or 0
     text = text_of(messages[last])
-    budget = _BUDGET.search(text)
+    budget = next(filter(None, (pattern.search(text) for pattern in _BUDGETS)), None)
     fold = "fold" in text.partition("\n")[0].split("]")[0].split()
     return SummaryJob(
         messages=_quoted(text) or _sent(messages[:last], fold=fold),
