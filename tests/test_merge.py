@@ -313,10 +313,11 @@ def test_merging_brings_segments_within_their_share(
         two = [size for first, size in held.items() if first in request.numbers]
         assert request.cap <= max(SMALLEST_SEGMENT, sum(two) * 3 // 4)
         wanted.append(request.cap)
-        draft = replace(notes(request), text=words(request.cap, "n"))
+        size = min(request.cap, request.source_tokens - 1)
+        draft = replace(notes(request), text=words(size, "n"))
         for first in [first for first in held if first in request.numbers]:
             del held[first]
-        held[request.numbers[0]] = request.cap
+        held[request.numbers[0]] = size
         return draft
 
     flow = merged(given, ctx, state_of(given, ctx), todo(share, cap=cap), segments)

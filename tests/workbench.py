@@ -19,6 +19,7 @@ from memory.flow import (
     Known,
     Load,
     Log,
+    Now,
     Outlook,
     Prompt,
     Summarize,
@@ -268,6 +269,7 @@ def answers(**given: Sequence[Any]) -> dict[Any, Sequence[Any]]:
         Append: [1],
         Summarize: [SUMMARY],
         Extract: [OFFLINE],
+        Now: [0.0],
     }
     return {kind: given.get(kind.__name__.lower(), usual) for kind, usual in table.items()}
 

@@ -9,7 +9,7 @@ from memory import events
 from memory.errors import ConflictError
 from memory.flow.clearing import intended
 from memory.flow.compose import Change, composed
-from memory.flow.effects import Claim, Emit, Flow, Load, Log, Release
+from memory.flow.effects import Claim, Emit, Flow, Load, Log, Now, Release
 from memory.flow.log import append, compacted, failed, gone, key_of
 from memory.flow.merge import merged, written_anew
 from memory.flow.resume import resume
@@ -123,6 +123,7 @@ def _changed(
     base = state.view.record
     segments, dropped = base.segments if base else (), list[int]()
     if todo is not None:
+        context = replace(context, until=(yield from Now().perform()) + context.deadline)
         dropped = state.dropped(todo)
         segments = yield from _segments(prompt, context, state, todo, written)
     change = Change(

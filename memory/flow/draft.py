@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import NamedTuple
 
 from memory import events
 from memory.acceptance import refusal
@@ -24,7 +26,22 @@ ATTEMPTS = 2
 FILTERED = "content_filter"
 """The `finish_reason` of what was refused for its content."""
 FAILED = "the summariser failed"
+NO_TIME = "there is no time left for it in this compaction"
+SHORTEST = 0.05
+"""Seconds below which there is no use in asking."""
 PAUSED = "it failed before and is left alone for {seconds:.0f} s more"
+
+
+class _Outcome(NamedTuple):
+    """What asking a summariser came to."""
+
+    draft: Draft | None
+    reason: str = ""
+    """Why there is none."""
+    filtered: bool = False
+    """Whether what was to be summarised was refused for its content."""
+    final: bool = False
+    """Whether asking again cannot help."""
 
 
 def drafted(
@@ -60,14 +77,15 @@ def drafted(
         form=request.form,
     )
     yield from _tell(prompt, start)
-    draft, reason, filtered = yield from _asked(prompt, context, request, obstacle)
+    outcome = yield from _asked(prompt, context, request, obstacle)
+    draft = outcome.draft
     if draft is None:
         if not context.stands_in:
-            raise SummaryError(reason)
-        yield from _tell(prompt, events.FellBack(reason=reason))
+            raise SummaryError(outcome.reason)
+        yield from _tell(prompt, events.FellBack(reason=outcome.reason))
         longer = replace(request, cap=request.cap + spare)
         draft = yield from Extract(request=longer).perform()
-        draft = replace(draft, finish_reason=FILTERED) if filtered else draft
+        draft = replace(draft, finish_reason=FILTERED) if outcome.filtered else draft
     if not draft.text.strip():  # media, or nothing at all
         draft = replace(draft, text=ELIDED.format(count=messages), tokens=None)
     tokens = text_tokens(context, draft)
@@ -78,41 +96,63 @@ def drafted(
 
 def _asked(
     prompt: Prompt, context: Context, request: SummaryRequest, obstacle: str | None
-) -> Flow[tuple[Draft | None, str, bool]]:
-    """Return a draft that passed, or None, why there is none, and whether that is its content."""
-    if obstacle is None:
-        now = yield from Now().perform()
-        if wait := context.breaker.wait(request.model, now):
-            obstacle = PAUSED.format(seconds=wait)
-    if obstacle is not None:
-        yield from _rejected(prompt, request.model, obstacle)
-        return None, obstacle, False
-    error: SummaryError | None = None
-    reason = FAILED
+) -> Flow[_Outcome]:
+    """Return what asking came to: at most one request that corrects the first one."""
+    closed = obstacle or (yield from _closed(context, request))
+    if closed is not None:
+        return (yield from _rejected(prompt, request.model, closed))
+    outcome = _Outcome(None, FAILED)
     for _ in range(ATTEMPTS):
         try:
-            draft = yield from Summarize(request=request).perform()
-        except SummaryError as failure:
-            error, reason = failure, str(failure)[:LONGEST_REASON] or FAILED
-            yield from _rejected(prompt, request.model, reason)
+            draft = yield from _answer(context, request)
+        except SummaryError as error:
+            outcome = yield from _rejected(prompt, request.model, _reason(error), error=error)
             break
         fault = _judge(context, draft, request)
         if fault is None:
             context.breaker.worked(request.model)
-            return draft, "", False
-        reason = fault
-        yield from _rejected(prompt, draft.author, reason)
-        if draft.finish_reason == FILTERED:
-            return None, reason, True
-        request = replace(request, correction=reason)
-    filtered = error is not None and error.filtered
-    if not filtered:
-        yield from _failed(prompt, context, request.model, final=error is not None and error.final)
-    return None, reason, filtered
+            return _Outcome(draft)
+        outcome = yield from _rejected(prompt, draft.author, fault, draft=draft)
+        if outcome.filtered:
+            break
+        request = replace(request, correction=fault)
+    if not outcome.filtered:
+        yield from _failed(prompt, context, request.model, final=outcome.final)
+    return outcome
 
 
-def _rejected(prompt: Prompt, author: str, reason: str) -> Flow[None]:
+def _closed(context: Context, request: SummaryRequest) -> Flow[str | None]:
+    """Return why nobody is to be asked now, or None."""
+    now = yield from Now().perform()
+    if context.until - now < SHORTEST:
+        return NO_TIME
+    wait = context.breaker.wait(request.model, now)
+    return PAUSED.format(seconds=wait) if wait else None
+
+
+def _answer(context: Context, request: SummaryRequest) -> Flow[Draft]:
+    """Ask once, in the time that is left."""
+    if context.until != math.inf:
+        left = context.until - (yield from Now().perform())
+        request = replace(request, deadline=max(SHORTEST, min(request.deadline, left)))
+    return (yield from Summarize(request=request).perform())
+
+
+def _reason(error: SummaryError) -> str:
+    return str(error)[:LONGEST_REASON] or FAILED
+
+
+def _rejected(
+    prompt: Prompt,
+    author: str,
+    reason: str,
+    *,
+    error: SummaryError | None = None,
+    draft: Draft | None = None,
+) -> Flow[_Outcome]:
     yield from _tell(prompt, events.Rejected(author=author, reason=reason))
+    filtered = draft.finish_reason == FILTERED if draft else error is not None and error.filtered
+    return _Outcome(None, reason, filtered=filtered, final=error is not None and error.final)
 
 
 def _failed(prompt: Prompt, context: Context, model: str, *, final: bool) -> Flow[None]:

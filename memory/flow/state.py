@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -117,7 +118,8 @@ class Context:
         policy: What to keep.
         role: The role of the synthetic message.
         summarizer_model: Who writes summaries; None for the model of the request.
-        deadline: Seconds a summary may take.
+        deadline: Seconds that the summaries of one compaction may take together.
+        until: When they have to be there, by the clock of `Now`.
         windows: What servers told about the windows of models.
         ahead: The share of the trigger from which a summary is written ahead, after a reply;
             None for never.
@@ -134,6 +136,7 @@ class Context:
     role: Role = "user"
     summarizer_model: str | None = None
     deadline: float = 60.0
+    until: float = math.inf
     windows: Windows = field(default_factory=Windows)
     ahead: float | None = None
     choice: int = 0
