@@ -43,6 +43,8 @@ SEGMENTS = 7
 """How many segments the notes have room for before any have to merge."""
 FEWEST_SEGMENTS = 3
 """How many have room where there is little of it; with one alone every merge would be of all."""
+USUAL_SEGMENT = 200
+"""Tokens that a segment may have however small the limit is, if there is room for a few."""
 SMALLEST_SEGMENT = 48
 """Tokens below which a summary says nothing."""
 LEAST_NOTES = NOTES_FRAME + SEGMENT_FRAME + SMALLEST_SEGMENT
@@ -395,7 +397,7 @@ def _room(cut: _Cut, *, notes: Notes, budget: Budget, policy: Policy) -> _Room:
     bare = int(policy.floor * budget.limit) - cut.rest - notes.segments - other
     more = min(bare, budget.target - cut.rest - other - notes.segments)
     whole = int(policy.notes * budget.limit)
-    cap = max(whole // SEGMENTS - SEGMENT_FRAME, SMALLEST_SEGMENT, more)
+    cap = max(whole // SEGMENTS - SEGMENT_FRAME, USUAL_SEGMENT, more)
     cap = min(cap, cut.dropped * 3 // 5) if cut.dropped else 0
     lasting = budget.trigger - (budget.trigger - budget.target) // 2 - cut.fixed - other
     held = cut.rest + LEAST_NOTES > budget.limit and policy.oversize == "send"

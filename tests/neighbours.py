@@ -55,7 +55,7 @@ def settle(store: Any, space: str, user: str) -> None:
         records = [Turn(start=0, messages=said), compaction("zebras of theirs")]
         store.append(LogKey(namespace=space, user=user, name=name), records, expected=0)
     for place in SHARED:
-        record = replace(place, segments=(), standing=("theirs",))
+        record = replace(place, segments=(), standing=(Standing("theirs", "user"),))
         logged = Logged(index=0, link=b"1" * 16, message={"role": "user", "content": "theirs"})
         root = LogKey(namespace=space, user=user, root=place.coverage.hex())
         store.append(root, [logged, record], expected=0)
@@ -128,7 +128,7 @@ def _on_log(store: Any, key: LogKey, verb: str) -> Any:
     if verb == "append":
         version = store.load(key).version
         mine = tuple({"role": "user", "content": f"{word} of mine"} for word in WORDS)
-        covers = [replace(e, standing=("mine",)) for e in SHARED if e.coverage.hex() == key.root]
+        covers = [replace(e, standing=(Standing("mine", "user"),)) for e in SHARED if e.coverage.hex() == key.root]
         store.append(key, [Turn(start=0, messages=mine), *covers], expected=version)
     elif verb == "forget":
         return store.forget(key)

@@ -95,12 +95,12 @@ def pair(segments: Sequence[Segment]) -> int:
 def _cap(segments: Sequence[Segment], place: int, todo: Plan) -> int:
     """Return the tokens that two segments may have as one.
 
-    As many as there is room for, up to three quarters of what they have.
+    As many as there is room for, up to what they have; four fifths of it are asked for.
     """
     both = segments[place].tokens + segments[place + 1].tokens
     others = _size(segments) - both - 2 * SEGMENT_FRAME
     room = todo.share - others - SEGMENT_FRAME
-    return max(SMALLEST_SEGMENT, min(room, both * 3 // 4))
+    return max(SMALLEST_SEGMENT, min(room, both))
 
 
 def _size(segments: Sequence[Segment]) -> int:
