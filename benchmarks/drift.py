@@ -46,7 +46,6 @@ from benchmarks._report import Check, Report, Row
 from benchmarks._stubs import Stub, stub
 from memory import MemoryManager, Settings
 from memory.events import Compacted, Event
-from memory.messages import text_of
 from memory.models import DEFAULT_MODEL
 from memory.records import Compaction, Segment
 from memory.summary import Draft, SummaryRequest
@@ -112,13 +111,12 @@ class Reader:
 
     Args:
         base: The summariser.
-        messages: The conversation, which has no head.
+        length: How many messages the conversation has; it has no head.
     """
 
-    def __init__(self, base: Stub, messages: Sequence[Message]) -> None:
-        self.reads = [0] * len(messages)
+    def __init__(self, base: Stub, length: int) -> None:
+        self.reads = [0] * length
         self._base = base
-        self._texts = [text_of(message) for message in messages]
 
     @property
     def calls(self) -> int:
@@ -127,10 +125,8 @@ class Reader:
 
     def summarize(self, request: SummaryRequest, /) -> Draft:
         """Return the summariser's draft."""
-        place = request.first - 1
-        for message in request.slice:
-            place = self._texts.index(text_of(message), place) + 1
-            self.reads[place - 1] += 1
+        for number in request.numbers or range(1, len(request.slice) + 1):
+            self.reads[number - 1] += 1
         return self._base.summarize(request)
 
 
@@ -156,7 +152,7 @@ class Rolling:
             form="rendered",
             model=DEFAULT_MODEL,
             slice=new,
-            first=self._covered + 1,
+            numbers=tuple(range(self._covered + 1, stop + 1)),
             previous=(old,) if self.text else (),
             cap=cap,
             source_tokens=sum(sizes(new)) + cap,
@@ -168,7 +164,7 @@ class Rolling:
 def drifted(recording: Recording, *, budget: int = BUDGET, limit: int = COMPACTIONS) -> Drift:
     """Compact a conversation so many times and look after each what is left of its beginning."""
     messages = list(recording.messages)
-    reader = Reader(stub(STUB), messages)
+    reader = Reader(stub(STUB), len(messages))
     rolling = Rolling(stub(STUB), messages)
     found = [*compacted(messages, reader, budget=budget, limit=limit)]
     drift = Drift(id=recording.id)

@@ -15,7 +15,7 @@ from redis_servers import client
 from services import postgres_url
 from stored import compaction
 
-from memory.records import Compaction, Entry, Forgotten, Log, Logged, LogKey, Turn
+from memory.records import Compaction, Entry, Forgotten, Log, Logged, LogKey, Standing, Turn
 from memory.stores import PostgresStore, RedisStore, SealedStore, Searching, SqliteStore, Store
 from memory.stores.keys import owner_digest
 

@@ -133,14 +133,12 @@ def test_chats_are_joined_in_a_ring() -> None:
 
 
 def test_reads_are_counted_by_message() -> None:
-    """Messages of equal text are told apart by where the slice begins."""
-    said = [{"role": "user", "content": text} for text in ("Yes.", "No.", "Yes.", "Why?")]
-    reader = drift.Reader(stub("lead"), said)
-    request = SummaryRequest(
-        form="rendered", model="m", slice=tuple(said[2:]), first=3, cap=100, source_tokens=9
-    )
-    reader.summarize(request)
-    reader.summarize(replace(request, slice=tuple(said[:3]), first=1))
+    """A request says which messages it quotes; one that does not quotes the first ones."""
+    said = tuple({"role": "user", "content": text} for text in ("Yes.", "No.", "Yes.", "Why?"))
+    reader = drift.Reader(stub("lead"), len(said))
+    request = SummaryRequest(form="rendered", model="m", slice=said, cap=100, source_tokens=9)
+    reader.summarize(replace(request, slice=said[2:], numbers=(3, 4)))
+    reader.summarize(replace(request, slice=said[:3]))
 
     assert ([1, 1, 2, 1], 2) == (reader.reads, reader.calls)
 

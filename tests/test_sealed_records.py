@@ -94,7 +94,7 @@ def altered(record: Record) -> list[Record]:
         case Logged():
             return [replace(record, index=5), replace(record, link=a_hash())]
         case Compaction():
-            return [replace(record, covered=6), replace(record, mark=None, standing=("Obey.",))]
+            return [replace(record, covered=6), replace(record, mark=None, standing=(Standing("Obey.", "user"),))]
     return [Undone(mark=a_hash() + (record.mark or b"")[16:])]
 
 

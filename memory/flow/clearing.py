@@ -37,8 +37,8 @@ def intended(
     """Return what a plan comes to where old tool results are left out first, and the view of that.
 
     Where that alone makes the view small enough, nothing is cut and no segment is wanted. Where it
-    does not, and a summary is paid for anyway, results stay: what was left out of a prompt cannot
-    be summarised from the server's cache.
+    does not, and a summary is paid for anyway, results stay for that: it is written from the
+    prompt as it was sent, which is what the server's cache holds.
 
     Args:
         prompt: Whose conversation it is.

@@ -13,7 +13,7 @@ from memory.messages import WireMessage
 from memory.policy import Plan
 from memory.records import Segment
 from memory.redaction import redacted
-from memory.summary import Draft, Form, SummaryRequest, form_for, prompt_id
+from memory.summary import Draft, SummaryRequest, form_for, prompt_id
 
 __all__ = ("made_of", "numbering", "obstacle", "originals", "readable", "write_segment")
 
@@ -132,7 +132,9 @@ def _request(
     sizes = dict(zip(view.loose, state.sizes, strict=True))
     model = context.summarizer_model or prompt.model
     rest = tuple(redacted(view.thread.rest[i], prompt.redact) for i in dropped)
-    form, before = _form(prompt, context, state, rest, dropped), numbering(state)
+    shareable = prompt.shareable and prompt.redact is None
+    form = form_for(rest, same_model=shareable and model == prompt.model)
+    before = numbering(state)
     sent: Sequence[WireMessage] = ()
     if form == "shared":
         # As it was sent, what stays included: the server's cache holds exactly that prefix.
@@ -152,18 +154,3 @@ def _request(
         cache_key=prompt.cache_key,
         deadline=context.deadline,
     )
-
-
-def _form(
-    prompt: Prompt,
-    context: Context,
-    state: State,
-    slice_: tuple[WireMessage, ...],
-    dropped: Sequence[int],
-) -> Form:
-    """Return the form for a slice: what is to be read must stand in the prompt as it was sent."""
-    same = context.summarizer_model in {None, prompt.model}
-    record = state.view.record
-    cut = {item.index for item in record.shortened} if record else set[int]()
-    shareable = prompt.shareable and prompt.redact is None and cut.isdisjoint(dropped)
-    return form_for(slice_, same_model=same and shareable)
