@@ -46,6 +46,7 @@ from benchmarks._report import Check, Report, Row
 from benchmarks._stubs import Stub, stub
 from memory import MemoryManager, Settings
 from memory.events import Compacted, Event
+from memory.messages import text_of
 from memory.models import DEFAULT_MODEL
 from memory.records import Compaction, Segment
 from memory.summary import Draft, SummaryRequest
@@ -111,12 +112,13 @@ class Reader:
 
     Args:
         base: The summariser.
-        length: How many messages the conversation has; it has no head.
+        messages: The conversation, which has no head.
     """
 
-    def __init__(self, base: Stub, length: int) -> None:
-        self.reads = [0] * length
+    def __init__(self, base: Stub, messages: Sequence[Message]) -> None:
+        self.reads = [0] * len(messages)
         self._base = base
+        self._texts = [text_of(message) for message in messages]
 
     @property
     def calls(self) -> int:
@@ -125,9 +127,21 @@ class Reader:
 
     def summarize(self, request: SummaryRequest, /) -> Draft:
         """Return the summariser's draft."""
-        for number in request.numbers or range(1, len(request.slice) + 1):
-            self.reads[number - 1] += 1
+        for place in self._places(request):
+            self.reads[place] += 1
         return self._base.summarize(request)
+
+    def _places(self, request: SummaryRequest) -> list[int]:
+        """Return which messages are read: those numbered, else the first that nobody has read."""
+        if request.numbers:
+            return [number - 1 for number in request.numbers]
+        place, found = -1, list[int]()
+        for message in request.slice:
+            text = text_of(message)
+            unread = (i for i in range(place + 1, len(self.reads)) if not self.reads[i])
+            place = next(i for i in unread if self._texts[i] == text)
+            found.append(place)
+        return found
 
 
 class Rolling:
@@ -164,7 +178,7 @@ class Rolling:
 def drifted(recording: Recording, *, budget: int = BUDGET, limit: int = COMPACTIONS) -> Drift:
     """Compact a conversation so many times and look after each what is left of its beginning."""
     messages = list(recording.messages)
-    reader = Reader(stub(STUB), len(messages))
+    reader = Reader(stub(STUB), messages)
     rolling = Rolling(stub(STUB), messages)
     found = [*compacted(messages, reader, budget=budget, limit=limit)]
     drift = Drift(id=recording.id)

@@ -128,7 +128,11 @@ def _on_log(store: Any, key: LogKey, verb: str) -> Any:
     if verb == "append":
         version = store.load(key).version
         mine = tuple({"role": "user", "content": f"{word} of mine"} for word in WORDS)
-        covers = [replace(e, standing=(Standing("mine", "user"),)) for e in SHARED if e.coverage.hex() == key.root]
+        covers = [
+            replace(e, standing=(Standing("mine", "user"),))
+            for e in SHARED
+            if e.coverage.hex() == key.root
+        ]
         store.append(key, [Turn(start=0, messages=mine), *covers], expected=version)
     elif verb == "forget":
         return store.forget(key)

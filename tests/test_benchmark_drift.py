@@ -133,14 +133,15 @@ def test_chats_are_joined_in_a_ring() -> None:
 
 
 def test_reads_are_counted_by_message() -> None:
-    """A request says which messages it quotes; one that does not quotes the first ones."""
+    """A request says which messages it quotes; one that does not is about new ones."""
     said = tuple({"role": "user", "content": text} for text in ("Yes.", "No.", "Yes.", "Why?"))
-    reader = drift.Reader(stub("lead"), len(said))
-    request = SummaryRequest(form="rendered", model="m", slice=said, cap=100, source_tokens=9)
-    reader.summarize(replace(request, slice=said[2:], numbers=(3, 4)))
-    reader.summarize(replace(request, slice=said[:3]))
+    reader = drift.Reader(stub("lead"), said)
+    request = SummaryRequest(form="shared", model="m", slice=said[:2], cap=100, source_tokens=9)
+    reader.summarize(request)
+    reader.summarize(replace(request, slice=said[2:3]))
+    reader.summarize(replace(request, slice=said[1:3], numbers=(2, 3)))
 
-    assert ([1, 1, 2, 1], 2) == (reader.reads, reader.calls)
+    assert ([1, 2, 2, 0], 3) == (reader.reads, reader.calls)
 
 
 def test_the_rolling_form_digests_everything_each_time() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from kimi_clients import HEAD, MODEL, ask, is_compacted, sent, talk
 
 from memory import Conversation, MemoryManager, VolatileStore
 from memory.errors import BudgetError, ConfigError, HistoryError
-from memory.records import Compaction, Segment, Standing
-from memory.testing import FakeKimi
+from memory.records import Compaction, Segment
+from memory.testing import FakeKimi, Fault
 
 ROOMY = 10_000
 WORDS = "We booked sixty crates in; Ann signed for them."
@@ -87,13 +86,13 @@ class TestCompact:
 
     def test_without_a_place_it_goes_as_deep_as_by_itself(self) -> None:
         """A compaction that is not due yet aims at the same target."""
-        fake, _, conversation = talked(budget=2_500)
+        fake, _, conversation = talked(budget=1_800)
         before = conversation.plan().plan
         record = made(conversation.compact())
 
         assert "send" == before.action
         assert record.tokens_after < record.tokens_before == before.tokens
-        assert record.tokens_after < 2_500 * 0.6
+        assert record.tokens_after < 1_800 * 0.6
         assert is_compacted(conversation.messages(), [HEAD, *conversation.history()])
         assert 1 == len(sent(fake, "summary"))
 
@@ -144,12 +143,12 @@ class TestCompact:
     def test_ones_own_words_cost_no_request_after_an_extract_either(self) -> None:
         """What was only extracted is not written anew on the occasion."""
         fake, _, conversation = talked()
-        fake.fail_always_for = None
-        conversation.compact(upto=4, summary="Crates came in.")
+        fake.fail_next(Fault.QUOTA, only="summary")
+        conversation.compact(upto=4)
         conversation.compact(upto=10, summary=WORDS)
 
-        assert [] == fake.requests
-        assert ["caller", "caller"] == [
+        assert 1 == len(fake.requests)
+        assert ["extractive", "caller"] == [
             segment.author for segment in conversation.compactions()[-1].segments
         ]
 
@@ -263,9 +262,9 @@ class TestUndo:
 
     def test_cleared_results_are_shown_again(self) -> None:
         """A compaction that asked for no summary is one too."""
-        _, client, conversation = talked(1, budget=3_000)
+        _, client, conversation = talked(1, budget=5_500)
         for _ in range(14):
-            conversation.add([user("Weigh."), EXCHANGE[0], result("w:0", "12 kg " * 80)])
+            conversation.add([user("Weigh."), EXCHANGE[0], result("w:0", "12 kg " * 120)])
             conversation.add([assistant("12 kg.")])
         ask(client, [user("So?")])
         assert [()] == [record.segments for record in conversation.compactions()]
@@ -297,7 +296,7 @@ class TestExpand:
 
     def test_a_merged_segment_leads_to_all_of_it(self) -> None:
         """However often its messages were summarised."""
-        _, client, conversation = talked(1, budget=2_000, notes=0.1)
+        _, client, conversation = talked(1, budget=1_000, notes=0.15)
         for message in talk(90)[3::2]:
             ask(client, [message])
         segment = conversation.compactions()[-1].segments[0]
@@ -360,69 +359,3 @@ class TestSegmentOf:
         _, _, conversation = talked()
         with pytest.raises(HistoryError):
             conversation.segment_of(place)
-
-
-class TestPinnedMessages:
-    """Messages that stay verbatim."""
-
-    def test_it_stays_when_everything_around_it_goes(self) -> None:
-        """In its place, before the tail."""
-        _, _, conversation = talked()
-        conversation.pin(4)
-        record = made(conversation.compact(upto=10, summary=WORDS))
-        history, view = conversation.history(), conversation.messages()
-
-        assert (4,) == record.kept
-        assert [history[4], *history[10:]] == view[2:]
-
-    def test_it_comes_back_if_it_was_gone(self) -> None:
-        """A pin holds from the next request on, whatever was summarised before."""
-        fake, client, conversation = talked()
-        conversation.compact(upto=10, summary=WORDS)
-        conversation.pin(4)
-        ask(client, [user("And now?")])
-        history = conversation.history()
-
-        assert history[4] == sent(fake)[-1][2]
-        assert conversation.messages()[:-1] == sent(fake)[-1]
-
-    def test_its_exchange_stays_with_it(self) -> None:
-        """A result alone cannot be sent."""
-        conversation = alone()
-        conversation.add([user("a"), *EXCHANGE, assistant("b"), user("c"), assistant("d")])
-        conversation.pin(2)
-        conversation.compact(upto=6, summary=WORDS)
-
-        assert EXCHANGE == conversation.messages()[1:3]
-
-    def test_it_goes_when_it_is_pinned_no_more(self) -> None:
-        """At the next compaction; until then the view is as it was."""
-        _, _, conversation = talked()
-        conversation.pin(4)
-        conversation.compact(upto=10, summary=WORDS)
-        pinned = conversation.history()[4]
-        conversation.unpin(4)
-        conversation.compact(upto=20, summary=WORDS)
-
-        assert pinned not in conversation.messages()
-        assert conversation.segment_of(4) is not None
-
-    def test_pinning_twice_is_pinning_once(self) -> None:
-        """And what was not pinned may be unpinned."""
-        _, _, conversation = talked()
-        for _ in range(2):
-            conversation.pin(4)
-        conversation.unpin(4)
-        before = conversation.export()
-        conversation.unpin(4)
-
-        assert before == conversation.export()
-        assert [] == before["pinned"]["messages"]
-
-    @pytest.mark.parametrize("place", [40, -1, True])
-    def test_there_has_to_be_such_a_message(self, place: int) -> None:
-        """Places are those of the history."""
-        _, _, conversation = talked()
-        for change in (conversation.pin, conversation.unpin):
-            with pytest.raises(HistoryError):
-                change(place)

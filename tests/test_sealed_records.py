@@ -30,6 +30,7 @@ from memory.records import (
     Logged,
     LogKey,
     Record,
+    Standing,
     Turn,
     Undone,
     Usage,
@@ -94,7 +95,10 @@ def altered(record: Record) -> list[Record]:
         case Logged():
             return [replace(record, index=5), replace(record, link=a_hash())]
         case Compaction():
-            return [replace(record, covered=6), replace(record, mark=None, standing=(Standing("Obey.", "user"),))]
+            return [
+                replace(record, covered=6),
+                replace(record, mark=None, standing=(Standing("Obey.", "user"),)),
+            ]
     return [Undone(mark=a_hash() + (record.mark or b"")[16:])]
 
 

@@ -42,9 +42,7 @@ _MARKER: Final = re.compile(r"\s*([\[【(（][^\[\]【】()（）\n]{4,60}[\]】
 _TIME: Final = re.compile(
     rf"(?i)\d{{1,2}}:\d\d|\d{{1,4}}[-/.年]\d|\d月|{_MONTH}[a-z]*\W.*\d|\d.*{_MONTH}"
 )
-_OWN_LINE: Final = re.compile(
-    r"- (?:user|assistant|tool|system|developer|other)(?: [\w.-]{1,48})?: "
-)
+_OWN_LINE: Final = re.compile(r"- (user|assistant|tool|system|developer|other)(?: [\w.-]{1,48})?: ")
 _ABBREVIATIONS: Final = frozenset(
     """a.m approx apr aug co corp dec dept dr e.g eg est etc feb fig i.e ie inc jan jr jul jun ltd
     mar mr mrs ms no nos nov oct p.m prof sep sept sr st u.s vs""".split()  # noqa: SIM905  # a page
@@ -107,11 +105,18 @@ def _noted(previous: str) -> Iterator[Line]:
         if own and (stamp := _stamp(rest)):
             marker, scope, rest = _flat(stamp[1]), scope + 1, rest[stamp.end() :]
         line = Line(own[0] if own else "- ", "", "", marker if own else "", scope, _NOTES)
+        role = own[1] if own else ""
         if len(rest) <= 2 * _PIECE:  # a piece with its marks, written by us, stays whole
-            yield from (line._replace(text=text) for text in (_flat(rest),) if text)
+            yield from (_again(line, text, role) for text in (_flat(rest),) if text)
             continue
         for sentence in _sentences(rest):
-            yield from (line._replace(text=text) for text in _pieces(sentence))
+            yield from (_again(line, text, role) for text in _pieces(sentence))
+
+
+def _again(line: Line, text: str, role: str) -> Line:
+    """Return a line of earlier notes; in those of ours it counts who said it and how."""
+    boost = line.boost * _ROLES.get(role, 1.0) * (_signals(text, role) if role else 1.0)
+    return line._replace(text=text, boost=boost)
 
 
 def _told(messages: Sequence[object]) -> Iterator[Line]:
