@@ -11,11 +11,14 @@ from strategies import conversations, values
 
 from memory.records import (
     Compaction,
+    Identifier,
     Logged,
     LogKey,
+    Pinned,
     Record,
     Segment,
     Shortened,
+    Standing,
     Turn,
     Undone,
     Usage,
@@ -130,6 +133,7 @@ def records() -> st.SearchStrategy[Record]:
         ),
         st.builds(Logged, index=numbers, link=hashes(), message=messages()),
         st.builds(Undone, mark=st.none() | hashes()),
+        st.builds(Pinned, text=st.text(), digest=st.none() | hashes(), held=st.booleans()),
         st.builds(
             Compaction,
             covered=numbers,
@@ -138,7 +142,8 @@ def records() -> st.SearchStrategy[Record]:
             adoption=hashes(),
             kept=_some(numbers),
             segments=_some(segments),
-            standing=_some(st.text()),
+            standing=_some(st.builds(Standing, st.text(), st.sampled_from(["pinned", "user"]))),
+            identifiers=_some(st.builds(Identifier, st.text(), st.text())),
             shortened=_some(st.builds(Shortened, index=numbers, head=numbers, tail=numbers)),
             synthetic=st.none() | messages(),
             mark=st.none() | hashes(),

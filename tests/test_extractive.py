@@ -377,6 +377,14 @@ def test_own_summaries_can_be_folded_again() -> None:
     assert summary == extract([], budget=PLENTY, count=tokens, previous=summary)
 
 
+def test_lines_of_our_notes_count_who_said_them() -> None:
+    """When notes are shortened, what the user told of themselves outlasts what was said to them."""
+    told = "- user: My sister Ines repairs clocks in a shop behind the harbour."
+    said = "- assistant: Copper turns green in the rain, as many roofs of churches show."
+
+    assert [told] == lines(budget=22, previous=f"{said}\n{told}")
+
+
 def test_a_date_in_own_notes_survives_the_line_that_bore_it() -> None:
     """When the first line of a date is dropped in a second round, the next one carries it."""
     notes = "- user: [8 May, 2023] Hm, well.\n- user: I met Ivo Andric in Sarajevo."

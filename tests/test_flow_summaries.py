@@ -43,17 +43,19 @@ from memory.meter import Meter
         (replace(SUMMARY, finish_reason="length"), "finish_reason is 'length'"),
         (replace(SUMMARY, finish_reason=None), "finish_reason is None"),
         (replace(SUMMARY, text=" \n "), "it is blank"),
-        (replace(SUMMARY, text=words(60)), "it has 60 tokens and may have 50"),
+        (replace(SUMMARY, text=words(600)), "it has 600 tokens and may have "),
     ],
 )
 def test_without_a_summary_the_offline_one_stands_in(failure: Any, reason: str) -> None:
     """Whatever is wrong with it, twice, it is told, and the view is made all the same."""
-    fitted, asked = play(fit(prompt(LONG), context(first=0.05)), answers(summarize=[failure]))
+    fitted, asked = play(fit(prompt(LONG), context()), answers(summarize=[failure]))
     assert fitted.record is not None
     (segment,) = fitted.record.segments
     attempts = 1 if isinstance(failure, SummaryError) else 2
 
     assert (OFFLINE.text, "extractive", "") == (segment.text, segment.author, segment.prompt)
+    (started,) = told(asked, events.Summarizing)
+    reason += str(started.cap) if reason.endswith("may have ") else ""
     assert [reason] * attempts == [event.reason for event in told(asked, events.Rejected)]
     assert [reason] == [event.reason for event in told(asked, events.FellBack)]
     assert ["extractive"] == [event.author for event in told(asked, events.Accepted)]

@@ -10,21 +10,26 @@ from hypothesis import strategies as st
 
 from memory.errors import ConfigError
 from memory.policy import (
+    FEWEST_SEGMENTS,
+    LEAST_NOTES,
     NO_NOTES,
     NOTES_FRAME,
     SEGMENT_FRAME,
+    SEGMENTS,
     SMALLEST_SEGMENT,
+    USUAL_SEGMENT,
     Budget,
     Notes,
     Plan,
     Policy,
     Sized,
     plan,
+    plan_cut,
 )
 
 LIMIT = 1_000
 BUDGET = Budget(limit=LIMIT, trigger=970, target=500)
-POLICY = Policy(budget=LIMIT, target=0.5, floor=0.2, notes=0.2, first=0.06)
+POLICY = Policy(budget=LIMIT, target=0.5, floor=0.2, notes=0.3)
 WINDOW = 262_144
 RESERVE = 8_192
 
@@ -55,8 +60,6 @@ def held(*sizes: int) -> list[Sized]:
         ({"floor": 0.0}, "floor"),
         ({"notes": 0.0}, "notes"),
         ({"notes": 0.4, "target": 0.4}, "notes"),
-        ({"first": 0.0}, "first"),
-        ({"first": 1.0}, "first"),
         ({"standing": -0.1}, "standing"),
         ({"standing": 1.0}, "standing"),
         ({"standing": float("nan")}, "standing"),
@@ -201,68 +204,102 @@ def test_what_is_due_is_compacted_although_it_fits() -> None:
     assert made.projected <= BUDGET.target
 
 
-def test_a_segment_has_the_share_of_a_first_one() -> None:
-    """The cap of one compaction is `first`, well below what all segments may have."""
+def test_a_segment_leaves_room_for_others() -> None:
+    """Some of them have their share together, with what stands around each."""
+    budget = Budget(limit=100_000, trigger=97_000, target=50_000)
+    policy = Policy(target=0.5, floor=0.2, notes=0.3)
+    made = plan(free(*[5_000] * 21), fixed=0, notes=NO_NOTES, budget=budget, policy=policy)
+
+    assert 30_000 == made.share
+    assert 30_000 // SEGMENTS - SEGMENT_FRAME == made.cap
+    assert (made.share - made.cap - SEGMENT_FRAME) // 3 == made.spare
+
+
+def test_where_the_limit_is_small_a_segment_can_still_say_something() -> None:
+    """A part of a small share is next to nothing: then there are fewer segments."""
     made = decide(*free(*[50] * 18), *held(50))
 
-    assert (60, 200) == (made.cap, made.share)
+    assert min(USUAL_SEGMENT, 300 // FEWEST_SEGMENTS - SEGMENT_FRAME) == made.cap
 
 
 def test_a_segment_is_shorter_than_the_little_it_stands_for() -> None:
     """It may have three fifths of what is dropped, if that is less than its share."""
-    made = decide(*free(95), fixed=720, notes=Notes(200, 72))
+    made = plan_cut(free(95), place=1, fixed=300, notes=NO_NOTES, budget=BUDGET, policy=POLICY)
 
     assert ("compact", 95 * 3 // 5) == (made.action, made.cap)
 
 
 def test_where_little_is_left_the_notes_say_more() -> None:
-    """Below the floor the room is given to the segment, up to the floor."""
-    policy = Policy(target=0.5, floor=0.4, notes=0.2, first=0.06)
-    made = plan(free(950), fixed=50, notes=NO_NOTES, budget=BUDGET, policy=policy)
+    """Below the floor the room is given to the segments, up to the floor."""
+    policy = Policy(target=0.5, floor=0.45, notes=0.4)
+    budget = Budget(limit=10_000, trigger=9_700, target=5_000)
+    made = plan(free(10_000), fixed=50, notes=NO_NOTES, budget=budget, policy=policy)
 
-    assert 400 - (50 + NOTES_FRAME + SEGMENT_FRAME) == made.cap
-    assert 400 == made.projected
+    assert 4_500 - 50 - NOTES_FRAME == made.share
+    assert made.share // FEWEST_SEGMENTS - SEGMENT_FRAME == made.cap
 
 
 def test_segments_beyond_their_share_have_that_together() -> None:
     """The share is what all may have: less than what they have and are to have."""
-    notes = Notes(300, 190)
-    made = decide(*free(*[100] * 6), *held(50), notes=notes)
+    notes = Notes(NOTES_FRAME + 290, 290)
+    made = decide(*free(*[100] * 6), *held(20), fixed=50, notes=notes)
 
-    assert ("compact", 200) == (made.action, made.share)
+    assert ("compact", 300) == (made.action, made.share)
     assert notes.segments + made.cap + SEGMENT_FRAME > made.share
-    assert 150 + NOTES_FRAME + made.share == made.projected
+    assert 70 + 100 * (6 - made.cut) + NOTES_FRAME + made.share == made.projected
 
 
-def test_notes_that_leave_no_room_have_a_smaller_share() -> None:
-    """A further segment that would push the view over the limit is no help; merging is."""
-    made = decide(*free(30), *held(10), fixed=760, notes=Notes(230, 100))
+@pytest.mark.parametrize("fixed", [450, 600, 700])
+def test_what_can_never_be_dropped_leaves_the_segments_less(fixed: int) -> None:
+    """Half the way from target to trigger stays free, so that the next one is not due at once."""
+    made = decide(*free(*[20] * 20), *held(10), fixed=fixed, notes=Notes(NOTES_FRAME + 250, 250))
+    lasting = BUDGET.trigger - (BUDGET.trigger - BUDGET.target) // 2
+    least = SMALLEST_SEGMENT + SEGMENT_FRAME
 
-    assert ("compact", 100, LIMIT) == (made.action, made.share, made.projected)
+    assert "compact" == made.action
+    assert max(least, lasting - fixed - NOTES_FRAME) == made.share
+
+
+def test_where_the_target_is_out_of_reach_something_stays_verbatim() -> None:
+    """Not all that may go is given up for nothing: half the way to the target is gained."""
+    made = decide(*free(*[20] * 20), *held(10), fixed=460, notes=Notes(NOTES_FRAME + 50, 50))
+
+    assert BUDGET.target < made.projected <= (BUDGET.trigger + BUDGET.target) // 2
+    assert 0 < made.cut < 20
 
 
 def test_notes_alone_over_the_limit_are_merged() -> None:
     """With nothing to drop no segment is asked for, and those there are get smaller."""
-    made = decide(*held(400), notes=Notes(600, 472))
+    made = decide(*held(400), notes=Notes(NOTES_FRAME + 500, 500))
 
     assert ("compact", 0, 0, 0) == (made.action, made.cut, made.cap, made.missing)
-    assert (200, 500 + NOTES_FRAME + 200) == (made.share, made.projected)
+    assert made.share < 500
+    assert 500 + NOTES_FRAME + made.share == made.projected
 
 
-def test_quotes_alone_cannot_be_merged() -> None:
-    """Notes without a segment do not shrink."""
-    made = decide(*held(800), notes=Notes(120, 0))
+def test_quotes_alone_give_way() -> None:
+    """Notes without a segment shrink too: what they quote has the room there is."""
+    made = decide(*held(600), notes=Notes(350, 0))
 
-    assert ("send", 20) == (made.action, made.missing)
+    assert ("compact", 0, 0) == (made.action, made.cut, made.cap)
+    assert made.projected <= LIMIT
 
 
 @pytest.mark.parametrize(
-    ("share", "limit", "room"), [(0.1, 1_000, 600), (0.1, 9_000, 900), (0.0, 9_000, 0)]
+    ("share", "limit", "room"),
+    [
+        (0.1, 1_000, 200),
+        (0.1, 3_000, 600),
+        (0.1, 5_000, 600),
+        (0.1, 9_000, 900),
+        (0.3, 1_000, 300),
+        (0.0, 9_000, 0),
+    ],
 )
-def test_identifiers_have_room_for_some_however_small_the_limit_is(
+def test_identifiers_have_room_for_some_where_the_limit_is_small(
     share: float, limit: int, room: int
 ) -> None:
-    """Their share of the limit, 600 tokens at least, and nothing where they are switched off."""
+    """600 tokens at least, but no more than a fifth of the limit for that, and 0 for none."""
     assert room == Policy(identifiers=share).room_for_identifiers(limit)
 
 
@@ -270,7 +307,7 @@ def test_a_held_remainder_over_the_limit_is_told() -> None:
     """When even the smallest notes do not fit beside what is held, `missing` says by how much."""
     made = decide(*free(900), *held(880), fixed=100)
 
-    assert 980 + NOTES_FRAME + SMALLEST_SEGMENT - LIMIT == made.missing
+    assert 980 + LEAST_NOTES - LIMIT == made.missing
 
 
 Case: TypeAlias = tuple[list[Sized], int, Notes, Budget, Policy, Plan]
@@ -282,8 +319,8 @@ def planned(draw: st.DrawFn) -> Case:
     """Return a plan with all that it was made from; most are near the limit."""
     limit = draw(st.one_of(st.integers(500, 5_000), st.integers(1, 10**6)))
     target = draw(st.sampled_from([0.3, 0.5, 0.8]))
-    first = draw(st.sampled_from([0.02, 0.06, 0.3]))
-    policy = Policy(target=target, floor=target * 0.56, notes=target * 0.4, first=first)
+    part = draw(st.sampled_from([0.1, 0.4, 0.9]))
+    policy = Policy(target=target, floor=target * 0.56, notes=target * part)
     budget = policy.thresholds(limit=limit, measured=draw(st.floats(0, 1)), exact=True)
     total = limit * draw(st.one_of(st.just(0), st.integers(1, 40))) // 100
     notes = Notes(total, total * draw(st.integers(0, 100)) // 100)
@@ -308,8 +345,8 @@ def test_a_plan_is_always_made(case: Case) -> None:
     if made.action == "send":
         assert (0, 0, 0, made.tokens) == (made.cut, made.cap, made.share, made.projected)
     else:
-        assert bool(made.cut) == (made.cap >= SMALLEST_SEGMENT)
-        assert bool(made.cut) or made.cap == 0
+        dropped = sum(part.tokens for part in parts[: made.cut] if not part.protected)
+        assert (made.cap >= SMALLEST_SEGMENT) if dropped > 1 else made.cap == 0
         assert made.share >= max(made.cap, SMALLEST_SEGMENT) + SEGMENT_FRAME
 
 
@@ -352,7 +389,7 @@ def test_what_is_missing_is_what_cannot_be_dropped(case: Case) -> None:
     if made.missing and made.action == "send":
         assert made.tokens - budget.limit == made.missing
     elif made.missing:
-        assert least + NOTES_FRAME + SMALLEST_SEGMENT > budget.limit
+        assert least + LEAST_NOTES > budget.limit
     elif made.tokens > budget.limit:
         assert least <= budget.limit
 

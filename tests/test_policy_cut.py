@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.policy import (
+    LEAST_NOTES,
     NO_NOTES,
     NOTES_FRAME,
     SEGMENT_FRAME,
@@ -24,7 +25,7 @@ from memory.policy import (
 
 LIMIT = 1_000
 BUDGET = Budget(limit=LIMIT, trigger=970, target=500)
-POLICY = Policy(budget=LIMIT, target=0.5, floor=0.2, notes=0.2, first=0.06)
+POLICY = Policy(budget=LIMIT, target=0.5, floor=0.2, notes=0.3)
 
 
 def cut_before(place: int, *parts: Sized, fixed: int = 100, notes: Notes = NO_NOTES) -> Plan:
@@ -81,19 +82,19 @@ def test_what_stays_over_the_limit_is_told() -> None:
     made = cut_before(1, *free(500), *held(1_200))
 
     assert "compact" == made.action
-    assert 100 + 1_200 + NOTES_FRAME + SMALLEST_SEGMENT - LIMIT == made.missing
+    assert 100 + 1_200 + LEAST_NOTES - LIMIT == made.missing
 
 
 def test_earlier_segments_are_kept_where_there_is_room() -> None:
     """A segment is added to them; it is the share of notes that bounds all together."""
     few, many = (
-        cut_before(1, *free(300), fixed=400, notes=Notes(NOTES_FRAME + size, size))
-        for size in (100, 190)
+        cut_before(1, *free(300), fixed=200, notes=Notes(NOTES_FRAME + size, size))
+        for size in (100, 290)
     )
 
-    assert ((60, 200), (60, 200)) == ((few.cap, few.share), (many.cap, many.share))
-    assert 400 + NOTES_FRAME + 100 + 60 + SEGMENT_FRAME == few.projected
-    assert 400 + NOTES_FRAME + 200 == many.projected
+    assert (300, 300) == (few.share, many.share)
+    assert 200 + NOTES_FRAME + 100 + few.cap + SEGMENT_FRAME == few.projected
+    assert 200 + NOTES_FRAME + 300 == many.projected
 
 
 Case: TypeAlias = tuple[list[Sized], int, int, Notes, Plan]
@@ -127,7 +128,9 @@ def test_a_plan_is_always_made(case: Case) -> None:
         assert 0 < made.cut <= place
         assert not any(may_go[made.cut :])
         assert not parts[made.cut - 1].protected
-        assert SMALLEST_SEGMENT <= made.cap <= made.share - SEGMENT_FRAME
+        dropped = sum(part.tokens for part in parts[: made.cut] if not part.protected)
+        assert (made.cap >= SMALLEST_SEGMENT) if dropped > 1 else made.cap == 0
+        assert made.cap <= made.share - SEGMENT_FRAME
     else:
         assert (0, 0, 0, made.tokens) == (made.cut, made.cap, made.share, made.projected)
 
@@ -140,6 +143,7 @@ def test_what_is_projected_is_what_stays_and_the_notes(case: Case) -> None:
     rest = fixed + sum(part.tokens for part in [*held_before, *parts[made.cut :]])
 
     if made.action == "compact":
-        quotes = max(NOTES_FRAME, notes.total - notes.segments)
-        new = made.cap + SEGMENT_FRAME
-        assert rest + quotes + min(notes.segments + new, made.share) == made.projected
+        quotes = notes.total - notes.segments
+        new = made.cap + SEGMENT_FRAME if made.cap else 0
+        segments = min(notes.segments + new, made.share)
+        assert NOTES_FRAME <= made.projected - rest - segments <= max(NOTES_FRAME, quotes)

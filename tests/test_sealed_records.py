@@ -29,6 +29,7 @@ from memory.records import (
     Log,
     Logged,
     LogKey,
+    Pinned,
     Record,
     Standing,
     Turn,
@@ -92,6 +93,8 @@ def altered(record: Record) -> list[Record]:
                 replace(record, complete=False),
                 replace(record, usage=Usage(prompt_tokens=1, completion_tokens=1)),
             ]
+        case Pinned():
+            return [replace(record, held=not record.held)]
         case Logged():
             return [replace(record, index=5), replace(record, link=a_hash())]
         case Compaction():
@@ -107,7 +110,8 @@ def test_what_stands_open_cannot_be_altered(*, read_before: bool) -> None:
     """It is compared with what is sealed, also when that was opened before."""
     inner = Glass()
     said = Logged(index=0, link=a_hash(), message={"role": "user", "content": "hi"})
-    for record in (turn(), said, compaction(), Undone(mark=a_hash())):
+    pinned = Pinned(text="Use metres.")
+    for record in (turn(), said, pinned, compaction(), Undone(mark=a_hash())):
         store = sealing(inner)
         store.forget(TRIP)
         store.append(TRIP, [record], expected=0)

@@ -25,6 +25,7 @@ from memory.messages import (
     tool_calls,
 )
 from memory.records import Compaction, LogKey, Pinned, Record, Turn, Undone
+from memory.redaction import redacted
 from memory.replies import Reply
 from memory.view import Thread
 
@@ -68,7 +69,7 @@ def join(prompt: Prompt, *, patience: float = 0.0) -> Flow[Prompt]:
             yield from Enter(key=prompt.log, patience=patience).perform()
         log = yield from Load(key=prompt.log).perform()
         known = Past.of(log)
-        head, before, shared = _aligned(known, tuple(prompt.messages))
+        head, before, shared = _aligned(known, _as_stored(prompt))
         given = tuple(prompt.messages[len(head) :])
         try:
             _check(known, given[shared:], prompt.conversation, whole=True)
@@ -104,7 +105,7 @@ def _joined(
         before=digest(before[-1]) if before else None,
         answers=bool(known.unanswered),
     )
-    joint = [*(head or known.head), *before, *new]
+    joint = [*(prompt.messages[: len(head)] or known.head), *before, *new]
     same = len(joint) == len(prompt.messages)
     messages = prompt.messages if same else joint
     return replace(_with_pins(prompt, known), messages=messages, joined=joined)
@@ -187,6 +188,14 @@ def _aligned(
     places = range(head_length(messages), -1, -1)
     found = [(messages[:place], *known.overlap(messages[place:])) for place in places]
     return max(found, key=lambda one: one[2])
+
+
+def _as_stored(prompt: Prompt) -> tuple[WireMessage, ...]:
+    """Return the messages of a prompt as they would be on record, to compare them with what is."""
+    try:
+        return tuple(redacted(message, prompt.redact) for message in prompt.messages)
+    except Exception:  # noqa: BLE001  # told when the turn is to be stored
+        return tuple(prompt.messages)
 
 
 def _said(new: Sequence[WireMessage], reply: WireMessage | None) -> tuple[WireMessage, ...]:

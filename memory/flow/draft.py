@@ -52,6 +52,7 @@ def drafted(
     purpose: events.Purpose,
     messages: int,
     spare: int = 0,
+    offline: SummaryRequest | None = None,
     obstacle: str | None = None,
 ) -> Flow[tuple[Draft, float]]:
     """Return a text that may be used, and its tokens.
@@ -64,6 +65,7 @@ def drafted(
         messages: How many messages it will stand for.
         spare: Tokens that it may have beyond its cap where it is only extracted: whole sentences
             say less for their length, and cost nothing.
+        offline: What the offline summariser is asked for; None for the same.
         obstacle: Why the summariser is not to be asked; None where it is.
 
     Raises:
@@ -83,7 +85,7 @@ def drafted(
         if not context.stands_in:
             raise SummaryError(outcome.reason)
         yield from _tell(prompt, events.FellBack(reason=outcome.reason))
-        longer = replace(request, cap=request.cap + spare)
+        longer = replace(offline or request, cap=request.cap + spare)
         draft = yield from Extract(request=longer).perform()
         draft = replace(draft, finish_reason=FILTERED) if outcome.filtered else draft
     if not draft.text.strip():  # media, or nothing at all

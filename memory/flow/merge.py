@@ -113,11 +113,10 @@ def _merged(
     older, newer = two
     first, last = min(older.first, newer.first), max(older.last, newer.last)
     messages = originals(prompt, state, first, last)
-    request = _request(context, prompt, messages, (), cap)
+    request = whole = _request(context, prompt, messages, (), cap)
     room = readable(prompt, context, state)
     most = min(room, state.budget.limit) - cap
-    from_texts = not messages or request.source_tokens > most
-    if from_texts:
+    if not messages or request.source_tokens > most:
         request = _request(context, prompt, {}, two, cap)
     draft, tokens = yield from drafted(
         prompt,
@@ -125,12 +124,11 @@ def _merged(
         request,
         purpose="merge",
         messages=last - first + 1,
+        offline=whole if messages else None,  # reading costs it nothing
         obstacle=obstacle(prompt, context, fits=request.source_tokens + cap <= room),
     )
-    if from_texts or (draft.author == OFFLINE and not messages):
-        depth = 1 + max(older.depth, newer.depth)
-    else:
-        depth = 1
+    anew = messages and (not request.previous or draft.author == OFFLINE)
+    depth = 1 if anew else 1 + max(older.depth, newer.depth)
     return made_of(
         draft,
         tokens,
