@@ -74,6 +74,7 @@ class Chat:
         parts: At the last view, by parts of words.
         everything: At the last view, the probes with wrong answers included.
         late: Over the views of the last messages.
+        late_parts: The same by parts of words.
         views: Over all views.
         tokens: Tokens of the last view.
         largest: Tokens of the largest view.
@@ -88,6 +89,7 @@ class Chat:
     parts: Shares = field(default_factory=dict)
     everything: Shares = field(default_factory=dict)
     late: Shares = field(default_factory=dict)
+    late_parts: Shares = field(default_factory=dict)
     views: Shares = field(default_factory=dict)
     tokens: int = 0
     largest: int = 0
@@ -173,12 +175,11 @@ class _Drive:
 
     def _on_the_way(self, view: Sequence[Message], stop: int) -> None:
         """Measure a view before the last one."""
-        here: Shares = {}
-        self._score(here, view, stop, self._askable(stop))
-        late = len(self.recording.messages) - stop < LATE
-        for shares in (self.found.views, self.found.late) if late else (self.found.views,):
-            for method, found in here.items():
-                shares.setdefault(method, []).extend(found)
+        asked = self._askable(stop)
+        self._score(self.found.views, view, stop, asked)
+        if len(self.recording.messages) - stop < LATE:
+            self._score(self.found.late, view, stop, asked)
+            self._score(self.found.late_parts, view, stop, asked, answer_recall_in_text)
 
     def _askable(self, stop: int) -> list[Mapping[str, Any]]:
         """Return the probes whose evidence stands in the first `stop` messages."""

@@ -24,6 +24,8 @@ class _Health:
     pauses: int = 0
     until: float = 0.0
     """When the next request may try, in seconds of the caller's clock."""
+    probing: bool = False
+    """Whether somebody tries."""
 
 
 class Breaker:
@@ -49,7 +51,8 @@ class Breaker:
             return 0.0
         if now < health.until:
             return health.until - now
-        self._known[model] = replace(health, until=now + self._length(health.pauses))
+        until = now + self._length(health.pauses)
+        self._known[model] = replace(health, until=until, probing=True)
         return 0.0
 
     def failed(self, model: str, now: float, *, final: bool = False) -> float:
@@ -61,6 +64,8 @@ class Breaker:
             final: Whether asking again cannot help, as after a wrong key.
         """
         health = self._known.get(model, _Health())
+        if health.pauses and now < health.until and not health.probing:
+            return 0.0  # it was asked before the pause began
         failures = health.failures + 1
         if not final and failures < FAILURES and not health.pauses:
             self._known[model] = replace(health, failures=failures)

@@ -239,6 +239,9 @@ class Undone:
 
     mark: bytes | None
     """The mark of the compaction."""
+    content: bytes | None = None
+    """What the compaction did, as a digest, so that another one with the same mark stays in
+    use; None in records of the first version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from memory.messages import WireMessage
 
-__all__ = ("Redact", "redacted")
+__all__ = ("Redact", "every_text", "redacted")
 
 Redact = Callable[[str], str]
 """Returns a text without what must not be kept; the same for the same text, always."""
@@ -29,6 +29,17 @@ def redacted(message: WireMessage, redact: Redact | None) -> WireMessage:
         return message
     changed = {key: _value(key, value, redact) for key, value in message.items()}
     return message if changed == dict(message) else changed
+
+
+def every_text(value: Any, redact: Redact) -> Any:
+    """Return a JSON value with every text in it redacted, but for the keys of objects and roles."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {k: v if k == "role" else every_text(v, redact) for k, v in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [every_text(item, redact) for item in value]
+    return value
 
 
 def _value(key: str, value: Any, redact: Redact) -> Any:

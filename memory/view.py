@@ -210,9 +210,14 @@ def revealing(record: Compaction, thread: Thread) -> Compaction:
         return record
     covered = min(record.covered, len(thread.rest))
     held = [i for part in split(thread.rest[:covered]) for i in _held(thread, part)]
-    if set(held) <= set(record.kept):
+    shown = tuple(s for s in record.shortened if s.head or s.tail or not _pins(thread, s.index))
+    if set(held) <= set(record.kept) and len(shown) == len(record.shortened):
         return record
-    return replace(record, kept=tuple(sorted({*record.kept, *held})))
+    return replace(record, kept=tuple(sorted({*record.kept, *held})), shortened=shown)
+
+
+def _pins(thread: Thread, index: int) -> bool:
+    return index < len(thread.rest) and thread.is_pinned(index)
 
 
 def _held(thread: Thread, part: Part) -> range:

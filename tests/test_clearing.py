@@ -144,6 +144,7 @@ def test_the_next_compaction_clears_what_is_old_by_then() -> None:
     """What was cleared before is on its record too."""
     bench, messages = bench_of(), [*AGENT]
     _, first = fitted(bench, messages)
+    last = first
     for number in range(20, 40):
         messages += exchange(f"look:{number}", result=result(number))
         _, last = fitted(bench, messages)
@@ -249,19 +250,23 @@ def test_only_asks_for_nothing_in_a_whole_conversation() -> None:
     assert cleared(bench)
 
 
-def test_what_was_cleared_is_read_whole_by_a_later_summary() -> None:
-    """In the rendered form: the cached prompt does not have it any more."""
+def test_what_was_cleared_is_summarised_as_it_was_sent() -> None:
+    """The server's cache holds exactly that; the original stays in the log."""
     bench, messages = bench_of(budget=4_000), agent(12)
     fitted(bench, messages)
     assert 0 == bench.asked
+    sent = bench.fit(messages).messages
     said = [*messages, assistant("Twelve.")]
     while not bench.asked:
         said += [user(words(40, f"u{len(said)}-")), assistant(words(40, f"a{len(said)}-"))]
-        _, record = fitted(bench, [*said, user("So?")])
+        bench.fit([*said, user("So?")])
     request = bench.scribe.requests[0]
+    record = bench.compactions(said)[-1]
 
-    assert "rendered" == request.form
-    assert messages[3] in request.slice
+    assert "shared" == request.form
+    assert list(sent[:6]) == [*request.prefix, *request.slice][:6]
+    assert messages[3] != sent[3]
+    assert messages[3] in [e.message for e in bench.log(said) if isinstance(e, Logged)]
     assert all(item.index >= record.covered for item in record.shortened)
 
 

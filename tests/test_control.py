@@ -309,7 +309,8 @@ class TestExpand:
     def test_what_it_returns_is_the_callers(self) -> None:
         """Changing it changes nothing that is kept."""
         _, _, conversation = talked()
-        conversation.expand("1-2")[0]["content"] = "spoilt"
+        expanded: list[Any] = conversation.expand("1-2")
+        expanded[0]["content"] = "spoilt"
 
         assert "spoilt" != conversation.history()[0]["content"]
 

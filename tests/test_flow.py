@@ -91,7 +91,9 @@ def test_over_the_trigger_a_summary_is_asked_for_and_recorded() -> None:
         "Find",
         "Planned",
         "Load",
+        "Now",
         "Summarizing",
+        "Now",
         "Now",
         "Summarize",
         "Accepted",
@@ -248,9 +250,15 @@ def most_summaries(bench: Workbench, messages: Sequence[Wire]) -> int:
     return ceil(size / (room.trigger - room.target)) + 1
 
 
-def test_the_last_question_is_kept_when_its_own_work_is_compacted() -> None:
-    """200 tool calls for one question: it stays, exchanges stay whole, the notes say so."""
-    bench = Workbench(1_000)
+@pytest.mark.parametrize(("identifiers", "times"), [(0.0, 1), (0.1, 2)])
+def test_the_last_question_is_kept_when_its_own_work_is_compacted(
+    identifiers: float, times: int
+) -> None:
+    """200 tool calls for one question: it stays, exchanges stay whole, the notes say so.
+
+    A long list of identifiers puts the target out of reach, and that doubles the summaries.
+    """
+    bench = Workbench(1_000, identifiers=identifiers)
     messages = [system(words(50)), user("Count all the ships.")]
     for number in range(200):
         messages += exchange(f"look:{number}", result=words(15, f"r{number}-"))
@@ -264,7 +272,7 @@ def test_the_last_question_is_kept_when_its_own_work_is_compacted() -> None:
 
     assert (0,) == fitted.record.kept
     assert "work already done on the user's message below" in fitted.record.synthetic["content"]
-    assert 2 < bench.purposes("new") <= most_summaries(bench, messages)
+    assert 2 < bench.purposes("new") <= times * most_summaries(bench, messages)
     assert bench.purposes("merge") <= bench.purposes("new")
 
 

@@ -32,7 +32,7 @@ from workbench import (
 from memory import events
 from memory.drive import run
 from memory.errors import SummaryError
-from memory.flow import Context, Effect, Extract, Prompt, Summarize
+from memory.flow import Context, Effect, Extract, Now, Prompt, Summarize
 from memory.flow.merge import merged, pair
 from memory.flow.state import State
 from memory.notes import ELIDED
@@ -92,7 +92,7 @@ def merge(
 ) -> tuple[tuple[Segment, ...], list[Effect[Any]]]:
     """Merge segments; return those there are then, and what was asked for."""
     given, ctx = prompt(messages, model=model), ctx or context(10_000)
-    table = {Summarize: [draft], Extract: [OFFLINE]}
+    table = {Summarize: [draft], Extract: [OFFLINE], Now: [0.0]}
     flow = merged(given, ctx, state_of(given, ctx, record), todo(share), segments)
     return play(flow, table)
 
@@ -308,7 +308,7 @@ def test_merging_brings_segments_within_their_share(
 
     def answer(effect: Effect[Any]) -> Any:
         if not isinstance(effect, Summarize):
-            return None
+            return 0.0 if isinstance(effect, Now) else None
         request = effect.request
         two = [size for first, size in held.items() if first in request.numbers]
         assert request.cap <= max(SMALLEST_SEGMENT, sum(two) * 3 // 4)
@@ -343,7 +343,7 @@ def grown(compactions: int, *, at_hand: bool) -> tuple[list[Segment], Counter[in
 
     def answer(effect: Effect[Any]) -> Any:
         if not isinstance(effect, Summarize):
-            return None
+            return 0.0 if isinstance(effect, Now) else None
         request = effect.request
         reads.update(request.numbers)
         for each in request.previous:

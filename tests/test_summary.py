@@ -67,7 +67,7 @@ def test_media_and_other_models_need_the_rendered_form(
     messages: list[Wire], form: str, *, same_model: bool
 ) -> None:
     """Only the model of the conversation has its prefix cached."""
-    assert form == form_for(messages, same_model=same_model)
+    assert form == form_for(tuple(messages), same_model=same_model)
 
 
 def test_the_instruction_asks_for_less_than_the_cap() -> None:

@@ -95,7 +95,8 @@ def summarized(
         bare: The same view without old tool results, where they are cleared too.
         written: The segment, where the caller wrote it.
     """
-    todo = _within_window(prompt, context, state, todo, bare or state)
+    if written is None:
+        todo = _within_window(prompt, context, state, todo, bare or state)
     planned = events.Planned(
         namespace=prompt.namespace,
         tokens=todo.tokens,
@@ -209,7 +210,8 @@ def _put_on_record(
             if conflict.actual < conflict.expected:
                 return None
             theirs = yield from resume(prompt, context, thread)
-            if theirs.counts.total <= state.budget.trigger:
+            changed = theirs.view.record not in (None, state.view.record)
+            if changed and theirs.counts.total <= state.budget.trigger:
                 return theirs
             yield from append(prompt, thread, record, originals=originals)
     except Exception as error:  # noqa: BLE001  # whatever the store raises

@@ -55,10 +55,10 @@ def compact(
         todo = _plan(context, now, upto)
         if todo.action == "send":
             return now
-        if summary is None and upto is None:
+        if upto is None and summary is None:
             return (yield from compact_by_plan(prompt, context, now, todo))
         if summary is None:
-            return (yield from summarized(prompt, context, now, todo))
+            return (yield from _in_steps(prompt, context, now, upto or 0))
         segment = _written(prompt, context, now, todo, summary)
         held = now.notes.segments + segment.tokens + SEGMENT_FRAME
         todo = replace(todo, share=max(todo.share, held))
@@ -66,6 +66,16 @@ def compact(
 
     after = yield from alone(prompt, context, state, smaller, done=lambda _: False)
     return None if after.view.record == state.view.record else after.view.record
+
+
+def _in_steps(prompt: Prompt, context: Context, state: State, upto: int) -> Flow[State]:
+    """Return a view in which all before `upto` is summarised, as much at once as can be read."""
+    while (todo := _plan(context, state, upto)).action == "compact":
+        after = yield from summarized(prompt, context, state, todo)
+        if len(after.view.loose) >= len(state.view.loose):
+            return state
+        state = after
+    return state
 
 
 def _plan(context: Context, state: State, upto: int | None) -> Plan:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
-from typing import Any
 
 from memory import events
 from memory.errors import ConversationBusy, HistoryError
 from memory.flow.effects import Await, Emit, Enter, Flow, Load, Log, Opened
 from memory.flow.log import write
-from memory.flow.past import Past
+from memory.flow.past import Past, content_of
 from memory.flow.resume import best, find
 from memory.flow.state import Context, Joined, Prompt
 from memory.identity import digest
@@ -113,7 +112,8 @@ def _joined(
 
 def _with_pins(prompt: Prompt, known: Past) -> Prompt:
     """Return a prompt with what is pinned in its conversation."""
-    return replace(prompt, pinned=prompt.pinned | known.pinned, quoted=known.quoted)
+    pinned = prompt.pinned | known.pinned
+    return replace(prompt, pinned=pinned, lasting=known.pinned, quoted=known.quoted)
 
 
 def commit(prompt: Prompt, reply: Reply, *, patience: float = 0.0) -> Flow[None]:
@@ -334,24 +334,18 @@ def undo(key: LogKey) -> Flow[Compaction | None]:
     """
 
     def undone(log: Log) -> list[Undone]:
-        used = in_use(Past.of(log))
-        latest = [_content(record) for record in used[-1:]]
-        return [Undone(mark=record.mark) for record in used if _content(record) in latest]
+        latest = in_use(Past.of(log))[-1:]
+        return [Undone(mark=record.mark, content=content_of(record)) for record in latest]
 
     before = yield from write(key, undone)
     return next(reversed(in_use(Past.of(before))), None)
-
-
-def _content(record: Compaction) -> tuple[Any, ...]:
-    """Return what a compaction did, whatever its notes quote beside that."""
-    return record.covered, record.segments, record.shortened
 
 
 def in_use(known: Past) -> list[Compaction]:
     """Return the compactions that speak for the messages there are, oldest first."""
     links = Thread.of(known.messages, start=0).links
     found = (r for r in known.compactions if links[r.covered : r.covered + 1] == [r.coverage])
-    return list({record.mark: record for record in found}.values())
+    return list({content_of(record): record for record in found}.values())
 
 
 def fork(key: LogKey, other: LogKey, at: int | None) -> Flow[int]:

@@ -126,7 +126,7 @@ def _asked(
 def _closed(context: Context, request: SummaryRequest) -> Flow[str | None]:
     """Return why nobody is to be asked now, or None."""
     now = yield from Now().perform()
-    if context.until - now < SHORTEST:
+    if context.until != math.inf and context.until - now < SHORTEST:
         return NO_TIME
     wait = context.breaker.wait(request.model, now)
     return PAUSED.format(seconds=wait) if wait else None

@@ -25,6 +25,7 @@ from memory.records import (
     segment_of,
     standing_of,
 )
+from memory.redaction import Redact, every_text, redacted
 from memory.view import Thread
 
 __all__ = ("FORMAT", "exported", "restore")
@@ -52,18 +53,19 @@ def exported(key: LogKey, known: Past) -> dict[str, Any]:
     }
 
 
-def restore(key: LogKey, given: object) -> Flow[int]:
+def restore(key: LogKey, given: object, redact: Redact | None = None) -> Flow[int]:
     """Begin a conversation with what was exported; return how many messages it has then.
 
     Args:
         key: The log of the conversation.
         given: What `exported` returned, or a list of messages.
+        redact: What is done to every text of it first.
 
     Raises:
         HistoryError: It is neither, or the conversation has messages already.
         ConflictError: Others kept writing.
     """
-    first, records = _records(given)
+    first, records = _records(_redacted(given, redact))
 
     def begun(log: Log) -> Sequence[Record]:
         if Past.of(log).messages:
@@ -116,6 +118,19 @@ def _pins(body: Mapping[str, Any], messages: Sequence[WireMessage]) -> list[Pinn
         raise HistoryError(msg, index=0)
     marks = [digest(messages[place]) for place in places]
     return [*(Pinned(digest=mark) for mark in marks), *(Pinned(text=text) for text in sentences)]
+
+
+def _redacted(given: object, redact: Redact | None) -> object:
+    """Return an export with its texts redacted, those of its summaries and quotes included."""
+    if redact is None:
+        return given
+    body: Mapping[str, Any] = given if isinstance(given, Mapping) else {"messages": given}
+    clean = dict(body)
+    for name in ("messages", "head"):
+        clean[name] = [redacted(each, redact) for each in wire(_listed(body, name))]
+    clean["compactions"] = [every_text(each, redact) for each in _listed(body, "compactions")]
+    clean["pinned"] = every_text(body.get("pinned", {}), redact)
+    return clean
 
 
 def _listed(body: Mapping[str, Any], name: str) -> Sequence[Any]:

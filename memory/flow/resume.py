@@ -74,7 +74,7 @@ def resume(prompt: Prompt, context: Context, thread: Thread) -> Flow[State]:
     record = state.view.record
     yield from _saved(prompt, context, thread, record)
     latest = adopted(records, thread.links)
-    passing = prompt.pinned and prompt.log is None  # pinned for this call only
+    passing = bool(prompt.pinned - prompt.lasting)
     if record is not None and record != latest and state.fits and not passing:
         # From now on this input has a record of its own, so that its next view only grows.
         made = replace(record, adopted=thread.settled, adoption=thread.links[thread.settled])

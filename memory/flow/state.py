@@ -75,6 +75,7 @@ class Prompt:
         record: Whether anything of it may be put on record.
         blind: Whether to do without the store, because it failed.
         pinned: The digests of messages that stay verbatim.
+        lasting: Those of them that are pinned in the conversation, and not for this call only.
         quoted: The sentences that the notes have to quote; None where nobody said which.
         redact: What is done to texts before they are stored or sent to a summariser.
         shareable: Whether a request for a summary can repeat the prompt as it was sent.
@@ -95,6 +96,7 @@ class Prompt:
     record: bool = True
     blind: bool = False
     pinned: frozenset[bytes] = frozenset()
+    lasting: frozenset[bytes] = frozenset()
     quoted: tuple[str, ...] | None = None
     redact: Redact | None = None
     shareable: bool = True

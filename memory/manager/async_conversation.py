@@ -200,7 +200,7 @@ class AsyncConversation(Named):
             HistoryError: It is neither, or this conversation has messages already.
             StoreError: The store cannot be written.
         """
-        return await self._run(restore(self._key, given))
+        return await self._run(restore(self._key, given, self._redact))
 
     async def forget(self) -> Forgotten:
         """Remove the conversation and all that is known of it; return how much that was.

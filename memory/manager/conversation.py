@@ -243,7 +243,7 @@ class Conversation(Named):
             HistoryError: It is neither, or this conversation has messages already.
             StoreError: The store cannot be written.
         """
-        return self._run(restore(self._key, given))
+        return self._run(restore(self._key, given, self._redact))
 
     def forget(self) -> Forgotten:
         """Remove the conversation and all that is known of it; return how much that was.

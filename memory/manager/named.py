@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from memory.flow import Context, Flow, LogKey
     from memory.manager.base import Manager
+    from memory.redaction import Redact
 
 __all__ = ("Named", "copied", "outlook_of", "page")
 
@@ -61,6 +62,10 @@ class Named:
     @property
     def _key(self) -> LogKey:
         return self._base.log_of(self._options["conversation"])
+
+    @property
+    def _redact(self) -> Redact | None:
+        return self._base.outside.redact
 
     def _prompt(self, model: str) -> Prompt:
         options = {**self._base.effective(), **self._options}

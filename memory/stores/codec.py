@@ -110,7 +110,8 @@ def _body(record: Record) -> tuple[str, dict[str, Any]]:
             body = {"index": record.index, "link": record.link.hex(), "message": record.message}
             return "message", body
         case Undone():
-            return "undone", {"mark": _hex(record.mark)}
+            body = {"mark": _hex(record.mark), "content": _hex(record.content)}
+            return "undone", body
         case Pinned():
             body = {"text": record.text, "digest": _hex(record.digest), "held": record.held}
             return "pinned", body
@@ -151,7 +152,7 @@ def _read_message(body: dict[str, Any]) -> Logged:
 
 
 def _read_undone(body: dict[str, Any]) -> Undone:
-    return Undone(mark=_bytes(body["mark"]))
+    return Undone(mark=_bytes(body["mark"]), content=_bytes(body.get("content")))
 
 
 def _read_pinned(body: dict[str, Any]) -> Pinned:
