@@ -382,7 +382,7 @@ def test_lines_of_our_notes_count_who_said_them() -> None:
     told = "- user: My sister Ines repairs clocks in a shop behind the harbour."
     said = "- assistant: Copper turns green in the rain, as many roofs of churches show."
 
-    assert [told] == lines(budget=tokens(told), previous=f"{said}\n{told}")
+    assert [told] == lines(budget=18, previous=f"{said}\n{told}")
 
 
 def test_a_date_in_own_notes_survives_the_line_that_bore_it() -> None:

@@ -73,15 +73,16 @@ def test_of_several_covering_records_the_shallowest_that_fits_is_used() -> None:
 
 def test_where_no_record_is_enough_the_deepest_is_gone_on_from() -> None:
     """What is summarised already is not summarised again."""
-    bench = Workbench(1_000, target=0.5, notes=0.45, identifiers=0)
+    bench = Workbench(1_000, target=0.5, notes=0.3, identifiers=0)
     messages, _ = talk(bench, LONG, 60)
     deepest = bench.compactions(LONG)[-1]
-    asked = bench.asked
+    asked, new = bench.asked, bench.purposes("new")
     branch = [*messages[: deepest.covered + 3], *chat(20, head=0, tag="new-")]
     fitted = bench.fit(branch)
-    (request,) = bench.scribe.requests[asked:]
+    request, *merges = bench.scribe.requests[asked:]
 
-    assert 0 == bench.purposes("merge")
+    assert new + 1 == bench.purposes("new")
+    assert all("rendered" == each.form for each in merges)
     assert 2 * request.source_tokens < bench.tokens(branch)
     assert {} == bench.wrong(branch, fitted)
 

@@ -295,10 +295,7 @@ def test_of_a_segment_without_a_line_that_fits_a_marker_is_left() -> None:
 def test_merging_brings_segments_within_their_share(
     sizes: list[tuple[int, int]], share: int, cap: int
 ) -> None:
-    """Whatever they are; what is asked for is shorter than what it stands for, and nothing is lost.
-
-    A text has three quarters of the tokens of the two at most, or as few as say something.
-    """
+    """Whatever they are, and nothing is lost; a text may have no more than the two had."""
     segments = [
         replace(each, level=level, tokens=size)
         for each, (level, size) in zip(row([0] * len(sizes)), sizes, strict=True)
@@ -311,7 +308,7 @@ def test_merging_brings_segments_within_their_share(
             return 0.0 if isinstance(effect, Now) else None
         request = effect.request
         two = [size for first, size in held.items() if first in request.numbers]
-        assert request.cap <= max(SMALLEST_SEGMENT, sum(two) * 3 // 4)
+        assert request.cap <= max(SMALLEST_SEGMENT, sum(two))
         wanted.append(request.cap)
         size = min(request.cap, request.source_tokens - 1)
         draft = replace(notes(request), text=words(size, "n"))

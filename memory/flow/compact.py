@@ -161,7 +161,7 @@ def _segments(
         new = yield from write_segment(prompt, context, state, todo, dropped)
         segments = (*segments, new)
     segments = yield from merged(prompt, context, state, todo, segments)
-    return (yield from written_anew(prompt, context, state, segments))
+    return (yield from written_anew(prompt, context, state, segments, dropped))
 
 
 def _within_window(

@@ -8,7 +8,7 @@ costs no more than a prompt of the conversation may: level n would read 2^n slic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -41,7 +41,8 @@ def merged(
     while len(left) > 1 and _size(left) > todo.share:
         place = pair(left)
         cap = _cap(left, place, todo)
-        one = yield from _merged(prompt, context, state, (left[place], left[place + 1]), cap)
+        two = (left[place], left[place + 1])
+        one = yield from _merged(prompt, context, state, two, cap, state.dropped(todo))
         left = (*left[:place], one, *left[place + 2 :])
     if left and _size(left) > todo.share:
         return (_clipped(context, left[0], todo.share - SEGMENT_FRAME),)
@@ -49,7 +50,11 @@ def merged(
 
 
 def written_anew(
-    prompt: Prompt, context: Context, state: State, segments: Sequence[Segment]
+    prompt: Prompt,
+    context: Context,
+    state: State,
+    segments: Sequence[Segment],
+    dropped: Collection[int],
 ) -> Flow[tuple[Segment, ...]]:
     """Return the segments, the oldest that was only extracted written by the summariser now.
 
@@ -59,7 +64,7 @@ def written_anew(
     if place is None or segments[-1].author in (OFFLINE, CALLER):
         return tuple(segments)
     old = segments[place]
-    messages = originals(prompt, state, old.first, old.last)
+    messages = originals(prompt, state, dropped, first=old.first, last=old.last)
     if not messages:
         return tuple(segments)
     cap = max(SMALLEST_SEGMENT, old.tokens)
@@ -108,11 +113,16 @@ def _size(segments: Sequence[Segment]) -> int:
 
 
 def _merged(
-    prompt: Prompt, context: Context, state: State, two: tuple[Segment, Segment], cap: int
+    prompt: Prompt,
+    context: Context,
+    state: State,
+    two: tuple[Segment, Segment],
+    cap: int,
+    dropped: Collection[int],
 ) -> Flow[Segment]:
     older, newer = two
     first, last = min(older.first, newer.first), max(older.last, newer.last)
-    messages = originals(prompt, state, first, last)
+    messages = originals(prompt, state, dropped, first=first, last=last)
     request = whole = _request(context, prompt, messages, (), cap)
     room = readable(prompt, context, state)
     most = min(room, state.budget.limit) - cap

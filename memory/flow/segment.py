@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from memory import models
 from memory.dates import span
@@ -110,17 +110,26 @@ def numbering(state: State) -> int:
     return max(0, max(s.last for s in record.segments) - record.covered)
 
 
-def originals(prompt: Prompt, state: State, first: int, last: int) -> dict[int, WireMessage]:
+def originals(
+    prompt: Prompt, state: State, dropped: Collection[int], *, first: int, last: int
+) -> dict[int, WireMessage]:
     """Return the messages that a segment covers by number, redacted; none if not at hand.
 
     They are not where the input begins with our own synthetic message in their place.
+
+    Args:
+        prompt: Whose conversation it is.
+        state: The view before.
+        dropped: What leaves it in this compaction, by index.
+        first: The number of the first message.
+        last: The number of the last one.
     """
     before = numbering(state)
     start, stop = first - 1 - before, last - before
     if start < (1 if before else 0):
         return {}
     record, rest = state.view.record, state.view.thread.rest
-    kept = set(record.kept) if record else set[int]()
+    kept = set(record.kept if record else ()) - set(dropped)
     numbers = (i for i in range(start, stop) if i not in kept)
     return {i + 1 + before: redacted(rest[i], prompt.redact) for i in numbers}
 

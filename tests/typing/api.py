@@ -11,9 +11,11 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletio
 
 import memory
 from memory import (
+    AsyncConversation,
     AsyncMemoryManager,
     BudgetError,
     ConfigError,
+    Conversation,
     Counts,
     Event,
     HistoryError,
@@ -32,10 +34,10 @@ from memory import (
 from memory.client import is_wrapped, manager_of
 from memory.demo import load
 from memory.errors import ConflictError, StoreError, SummaryError
-from memory.events import Compacted, FellBack
+from memory.events import Compacted, FellBack, ResultsCleared, SummarizerPaused
 from memory.manager import Manager
 from memory.messages import WireMessage
-from memory.records import Compaction, Logged
+from memory.records import Compaction, Identifier, Logged, Segment, Standing
 from memory.replay import Report, Step, Turn, join, replay, steps
 from memory.stores import Store
 from memory.summarizers.contract import AsyncSummarizer, Summarizer
@@ -225,6 +227,58 @@ def replaying(client: OpenAI) -> None:
     assert_type(report, Report)
     assert_type(report.smallest_view_share, float | None)
     assert_type(report.cached_share, float)
+
+
+def controlling(conversation: Conversation) -> None:
+    assert_type(conversation.compact(), Compaction | None)
+    record = conversation.compact(upto=12, summary="We booked it.", model="kimi-k3")
+    if record is not None:
+        segment = record.segments[0]
+        assert_type(segment, Segment)
+        assert_type(
+            (segment.first, segment.dates, segment.prompt), tuple[int, tuple[str, str], str]
+        )
+        assert_type(record.standing, tuple[Standing, ...])
+        assert_type(record.identifiers, tuple[Identifier, ...])
+        assert_type(conversation.expand(segment), list[WireMessage])
+    assert_type(conversation.expand("3-17"), list[WireMessage])
+    assert_type(conversation.segment_of(3, model="kimi-k3"), Segment | None)
+    assert_type(conversation.undo(), Compaction | None)
+    assert_type(conversation.plan().plan.cap, int)
+    conversation.pin(3)
+    conversation.pin("Always use metres.")
+    conversation.unpin("Always use metres.")
+
+
+async def controlling_later(conversation: AsyncConversation) -> None:
+    assert_type(await conversation.compact(upto=12, summary="We booked it."), Compaction | None)
+    assert_type(await conversation.expand("3-17"), list[WireMessage])
+    assert_type(await conversation.segment_of(3), Segment | None)
+    assert_type(await conversation.undo(), Compaction | None)
+    await conversation.pin(3)
+    await conversation.unpin(3)
+
+
+def keeping(redact: Callable[[str], str]) -> None:
+    manager = MemoryManager(
+        redact=redact,
+        standing=0.05,
+        identifiers=0,
+        clear_tool_results="only",
+        summary_prompt="Only {facts}.",
+        summary_pause=10.0,
+    )
+    wrap(OpenAI(), redact=redact, clear_tool_results="before-summary")
+    MemoryManager(clear_tool_results="always")  # type: ignore[arg-type]
+    MemoryManager(redact="[key]")  # type: ignore[arg-type]
+    use(manager)
+
+
+def hearing(event: Event) -> None:
+    if isinstance(event, SummarizerPaused):
+        assert_type((event.model, event.seconds), tuple[str, float])
+    if isinstance(event, ResultsCleared):
+        assert_type((event.messages, event.tokens), tuple[int, int])
 
 
 def testing() -> None:
