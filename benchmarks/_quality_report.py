@@ -2,8 +2,8 @@
 
 Recall is in percent. The bounds are for the average over the views of the last messages: at the
 last view alone it is up to 2 points more or less, by how long ago the last compaction was. At the
-defaults the last view has to reach them all the same. `normalised` is where between the floor (`last n`, 0) and the ceiling
-(`full`, 100) a view stands.
+defaults the last view has to reach them all the same. `normalised` is where between the floor
+(`last n`, 0) and the ceiling (`full`, 100) a view stands.
 """
 
 from __future__ import annotations

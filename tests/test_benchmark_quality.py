@@ -80,8 +80,10 @@ def chat(**shares: float) -> Chat:
     """Return a conversation that passes every check, with changes to its recall."""
     good = {"view": 0.8, "static": 0.8, "same tail": 0.8, "last n": 0.5, "full": 0.9}
     last = {method: [share] for method, share in (good | shares).items()}
-    names = ("last", "parts", "everything", "late", "late_parts", "views")
-    return Chat(id="one", largest=6_000, **dict.fromkeys(names, last))
+    found = Chat(id="one", largest=6_000)
+    for name in ("last", "parts", "everything", "late", "late_parts", "views"):
+        setattr(found, name, last)
+    return found
 
 
 def held(*, through: int = 10, lost: int | None = None, capped: int = 0) -> Held:

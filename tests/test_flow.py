@@ -31,7 +31,6 @@ from workbench import (
 )
 
 from memory import events
-from memory.errors import BudgetError
 from memory.flow import Find, Known, Log, fit
 from memory.identity import chain, digest
 from memory.records import Compaction, Logged, Standing
@@ -327,32 +326,6 @@ def test_quoted_system_messages_survive_later_compactions() -> None:
     assert bench.purposes("new") > 3
     assert bench.purposes("merge") > 0
     assert (Standing("Use metres.", "system"),) == fitted.record.standing
-
-
-def test_a_head_alone_can_be_fitted() -> None:
-    """Without any other message there is nothing to keep or drop."""
-    bench = Workbench(1_000)
-    head = [system("Be kind.")]
-
-    assert bench.fit(head).messages is head
-    with pytest.raises(BudgetError):
-        bench.fit([system(words(1_500))])
-
-
-def test_no_messages_fit() -> None:
-    """An empty prompt is sent as it is."""
-    nothing: list[Wire] = []
-
-    assert Workbench(1_000).fit(nothing).messages is nothing
-
-
-def test_the_reply_counts_against_the_window() -> None:
-    """A long reply asked for makes the prompt compact earlier."""
-    bench = Workbench(10**6)
-    fitted = bench.fit(LONG, model="moonshot-v1-8k", completion=7_192)
-
-    assert fitted.changed
-    assert bench.tokens(fitted.messages) < 1_000
 
 
 def test_a_compaction_is_told_in_order() -> None:

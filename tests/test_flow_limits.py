@@ -7,6 +7,7 @@ from workbench import (
     LONG,
     PARTIAL,
     RoughCounter,
+    Wire,
     Workbench,
     assistant,
     exchange,
@@ -217,6 +218,32 @@ def test_fractions_of_tokens_are_not_lost() -> None:
     (compacted,) = (event for event in bench.events if isinstance(event, events.Compacted))
 
     assert compacted.tokens_after <= planned.projected
+
+
+def test_a_head_alone_can_be_fitted() -> None:
+    """Without any other message there is nothing to keep or drop."""
+    bench = Workbench(1_000)
+    head = [system("Be kind.")]
+
+    assert bench.fit(head).messages is head
+    with pytest.raises(BudgetError):
+        bench.fit([system(words(1_500))])
+
+
+def test_no_messages_fit() -> None:
+    """An empty prompt is sent as it is."""
+    nothing: list[Wire] = []
+
+    assert Workbench(1_000).fit(nothing).messages is nothing
+
+
+def test_the_reply_counts_against_the_window() -> None:
+    """A long reply asked for makes the prompt compact earlier."""
+    bench = Workbench(10**6)
+    fitted = bench.fit(LONG, model="moonshot-v1-8k", completion=7_192)
+
+    assert fitted.changed
+    assert bench.tokens(fitted.messages) < 1_000
 
 
 class _Halves(RoughCounter):

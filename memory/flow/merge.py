@@ -42,7 +42,7 @@ def merged(
         place = pair(left)
         cap = _cap(left, place, todo)
         two = (left[place], left[place + 1])
-        one = yield from _merged(prompt, context, state, two, cap, state.dropped(todo))
+        one = yield from _merged(prompt, context, state, two, cap=cap, dropped=state.dropped(todo))
         left = (*left[:place], one, *left[place + 2 :])
     if left and _size(left) > todo.share:
         return (_clipped(context, left[0], todo.share - SEGMENT_FRAME),)
@@ -117,6 +117,7 @@ def _merged(
     context: Context,
     state: State,
     two: tuple[Segment, Segment],
+    *,
     cap: int,
     dropped: Collection[int],
 ) -> Flow[Segment]:
