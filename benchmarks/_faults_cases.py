@@ -92,6 +92,12 @@ class Case:
     budgets: int = 0
     refused: int = 0
 
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong with the summariser, so that none of its work may be lost."""
+        wrong = (self.fault, self.filtered, self.window)
+        return not self.hopeless and all(each is None for each in wrong)
+
 
 def _down(name: str, fault: Fault, **more: Any) -> Case:
     return Case(name=name, fault=fault, hopeless=True, **more)

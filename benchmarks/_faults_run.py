@@ -16,7 +16,7 @@ from benchmarks._report import Row
 from memory import BudgetError, wrap
 from memory.client import manager_of
 from memory.config import Settings
-from memory.events import Accepted, Event
+from memory.events import Accepted, Event, FellBack
 from memory.records import Logged
 from memory.testing import FakeKimi, Model, SummaryJob, serve
 from memory.testing.kimi_count import count_text
@@ -69,6 +69,7 @@ class Run:
     failed: list[str] = field(default_factory=list)
     refused: int = 0
     accepted: int = 0
+    extracted: int = 0
     away: int = 0
     _said: list[Message] = field(default_factory=list)
     _replies: dict[str, str] = field(default_factory=dict)
@@ -186,6 +187,7 @@ class Run:
 
     def _hear(self, event: Event) -> None:
         self.accepted += isinstance(event, Accepted) and event.author != OFFLINE
+        self.extracted += isinstance(event, FellBack)
 
     def _row(self, seconds: float) -> Row:
         chats = [each for each in self.fake.requests if each.kind == "chat"]
@@ -211,6 +213,7 @@ class Run:
             ),
             "while it was down": self.away if self.case.span else None,
             "summaries accepted": self.accepted,
+            "extracted instead": self.extracted,
             "orders sent": sum(_ordered(each.body["messages"]) for each in chats),
             "seconds": seconds,
             "failures": sorted(set(self.failed)),

@@ -109,6 +109,8 @@ def _of_case(case: Case, rows: Sequence[Row]) -> Iterator[Check]:
         yield worst("refused by name", ">=", case.refused, "BudgetErrors that name the message")
     if case.name == "healthy":
         yield worst("in view", ">=", facts, "facts in the view")
+    if case.sound:
+        yield worst("extracted instead", "<=", 0, "summaries of a sound summariser not used")
     if case.hopeless:
         yield worst("in view", ">=", least, "facts in the view")
         yield worst("summaries accepted", "<=", 0)

@@ -134,7 +134,7 @@ def absent_messages_are_covered(sending: Sending) -> str | None:
         if index in record.kept or digest(thread.rest[index]) == record.mark:
             continue
         number = index + 1 + before
-        if not any(segment.first <= number <= segment.last for segment in record.segments):
+        if not any(number in segment.numbers for segment in record.segments):
             return f"message {index} is neither sent nor covered by a segment"
         if thread.links[index + 1] not in held:
             return f"message {index} is neither sent nor in the log"

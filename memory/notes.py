@@ -52,7 +52,7 @@ def render(
     """
     lines = ["<conversation-notes>", _PREAMBLE, *map(with_segment, segments)]
     if standing:
-        quotes = (quoted(each.text) for each in standing)
+        quotes = dict.fromkeys(quoted(each.text) for each in standing)
         lines += ["<standing-instructions>", _STANDING, *quotes, "</standing-instructions>"]
     if identifiers:
         listed = ledger.render(identifiers)
@@ -68,7 +68,8 @@ def _closing(segments: Sequence[Segment], *, kept: int, in_progress: bool) -> li
     lines = []
     if covered:
         who = " and ".join(authors)
-        lines.append(f"These notes cover {covered} messages and were written by {who}.")
+        messages = "1 message" if covered == 1 else f"{covered} messages"
+        lines.append(f"These notes cover {messages} and were written by {who}.")
     return [*lines, _PROGRESS] if in_progress else lines
 
 

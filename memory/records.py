@@ -27,6 +27,7 @@ __all__ = (
     "Record",
     "Segment",
     "Shortened",
+    "Source",
     "Standing",
     "Turn",
     "Undone",
@@ -118,18 +119,37 @@ class Segment:
     more than the deeper of the two when it was written from their texts."""
     prompt: str = ""
     """The id of the instruction it was written by; empty where there was none."""
+    gaps: tuple[tuple[int, int], ...] = ()
+    """Runs of messages between its first and its last that it does not cover: they were sent
+    verbatim, or another segment covers them."""
     refused: bool = False
     """Whether a summariser refused its messages for their content: it is not asked again."""
     dates: tuple[str, str] = ("", "")
     """The first and the last date that its messages open with; empty where none does."""
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the messages it covers, in order."""
+        return [number for start, stop in self.runs for number in range(start, stop + 1)]
+
+    @property
+    def runs(self) -> list[tuple[int, int]]:
+        """The runs of messages it covers, each from its first number to its last."""
+        starts = [self.first, *(last + 1 for _, last in self.gaps)]
+        stops = [*(first - 1 for first, _ in self.gaps), self.last]
+        return list(zip(starts, stops, strict=True))
+
+
+Source = Literal["pinned", "system", "user"]
+"""Who asked that something hold: `pin()`, a later system message, or a sentence of the user."""
 
 
 class Standing(NamedTuple):
     """A wish that holds until it is taken back, quoted in the notes."""
 
     text: str
-    source: Literal["pinned", "system", "user"]
-    """Who asked that it hold: `pin()`, a later system message, or a sentence of the user."""
+    source: Source
+    """Who asked that it hold."""
 
 
 class Identifier(NamedTuple):
@@ -144,7 +164,8 @@ def segment_of(body: Mapping[str, Any]) -> Segment:
     """Return the segment that stands in a JSON object; the first version had fewer keys."""
     depth = body.get("depth", 1 + body["level"])  # it folded texts, and counted how often
     first, last = body.get("dates") or ("", "")
-    return Segment(**{**body, "depth": depth, "dates": (first, last)})
+    gaps = tuple((start, stop) for start, stop in body.get("gaps", ()))
+    return Segment(**{**body, "depth": depth, "dates": (first, last), "gaps": gaps})
 
 
 def standing_of(item: str | Sequence[Any]) -> Standing:
@@ -181,6 +202,8 @@ class Compaction:
     segments: tuple[Segment, ...] = ()
     standing: tuple[Standing, ...] = ()
     """What holds until it is taken back, quoted."""
+    pins: bytes | None = None
+    """A digest of the sentences that were pinned when it was made; None for none."""
     identifiers: tuple[Identifier, ...] = ()
     """What can be referred to again among the covered messages, the most useful first."""
     shortened: tuple[Shortened, ...] = ()

@@ -222,5 +222,6 @@ def with_segment(segment: Segment) -> str:
     """Return a segment as it stands in the notes: fenced, with what it covers."""
     dates = " to ".join(dict.fromkeys(date for date in segment.dates if date))
     dated = f" dates={quoted(dates)}" if dates else ""
-    span = f'messages="{segment.first}-{segment.last}"{dated}'
+    runs = ",".join(f"{start}-{stop}" for start, stop in segment.runs)
+    span = f'messages="{runs}"{dated}'
     return f"<summary {span}>\n{fenced(segment.text.strip())}\n</summary>"

@@ -36,6 +36,7 @@ GOOD = {
     "requests to the summariser": 3,
     "while it was down": 3,
     "summaries accepted": 0,
+    "extracted instead": 0,
     "orders sent": 0,
 }
 
@@ -162,6 +163,7 @@ def test_a_good_row_holds() -> None:
         ("empty", {"summaries_accepted": 1}),
         ("injected instruction", {"orders_sent": 1}),
         ("healthy", {"in_view": 39}),
+        ("healthy", {"extracted_instead": 1}),
         ("one turn of 9,000 tokens: raise", {"refused_by_name": 0}),
         ("one turn of 9,000 tokens: send", {"over_budget": 2}),
     ],

@@ -98,6 +98,15 @@ def test_a_probe_that_works_closes_it() -> None:
     assert [0.0, 0.0, 30.0] == [breaker.failed(MODEL, 40.0) for _ in range(FAILURES)]
 
 
+def test_who_was_asked_before_the_pause_does_not_prolong_it() -> None:
+    """Several requests that were under way fail one after the other: one pause."""
+    breaker = opened(30.0)
+
+    assert [0.0, 0.0] == [breaker.failed(MODEL, 1.0, final=final) for final in (False, True)]
+    assert 29.0 == breaker.wait(MODEL, 1.0)
+    assert 0 == breaker.wait(MODEL, 30.0)
+
+
 def test_each_model_is_on_its_own() -> None:
     """That one is down says nothing of another."""
     breaker = opened()
@@ -141,7 +150,8 @@ class Breaking(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.breaker, self.now = Breaker(10.0), 0.0
-        self.failures, self.open = 0, False
+        self.failures, self.open, self.probing = 0, False, False
+        self.until = 0.0
 
     @rule(seconds=st.floats(0, 200))
     def later(self, seconds: float) -> None:
@@ -150,20 +160,26 @@ class Breaking(RuleBasedStateMachine):
 
     @rule(final=st.booleans())
     def fails(self, *, final: bool) -> None:
-        """Fail; a pause begins at the third, at a final one, and whenever it was open."""
-        self.failures += 1
+        """Fail; a pause begins at the third, at a final one, and after a try that it let through.
+
+        Who was asked before a pause says nothing new amid it.
+        """
+        late = self.open and not self.probing and self.now < self.until
+        self.failures += not late
         self.open = self.open or final or self.failures >= FAILURES
         begun = self.breaker.failed(MODEL, self.now, final=final)
 
-        assert bool(begun) == self.open
+        assert bool(begun) == (self.open and not late)
         assert begun in {0.0, *(10.0 * 2**number for number in range(5))}
-        assert not begun or begun == pytest.approx(self.breaker.wait(MODEL, self.now))
+        if begun:
+            self.until, self.probing = self.now + begun, False
+            assert begun == pytest.approx(self.breaker.wait(MODEL, self.now))
 
     @rule()
     def works(self) -> None:
         """Succeed."""
         self.breaker.worked(MODEL)
-        self.failures, self.open = 0, False
+        self.failures, self.open, self.probing = 0, False, False
 
         assert 0 == self.breaker.wait(MODEL, self.now)
 
@@ -171,6 +187,8 @@ class Breaking(RuleBasedStateMachine):
     def asks(self) -> None:
         """Ask; two at once are never both let through while it is open."""
         waits = [self.breaker.wait(MODEL, self.now) for _ in range(2)]
+        if self.open and not waits[0]:
+            self.probing, self.until = True, self.now + waits[1]
 
         assert not self.open or waits[1] > 0
 

@@ -28,7 +28,7 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletion
 
 from memory import QueueHook, wrap
-from memory.events import Accepted, Compacted, Event, Failed
+from memory.events import Accepted, Compacted, Event, Failed, Summarizing
 from memory.testing import FakeKimi, Fault
 
 
@@ -198,11 +198,14 @@ class TestCompaction:
         wrapped = wrap(connect(fake), budget=BUDGET, hooks=(hook,))
         for turns in range(10, 120, 2):
             ask(wrapped, talk(turns))
-        compacted = [event for event in hook.drain() if isinstance(event, Compacted)]
+        told = hook.drain()
+        compacted = [event for event in told if isinstance(event, Compacted)]
+        purposes = [event.purpose for event in told if isinstance(event, Summarizing)]
 
         assert BUDGET >= max(each.prompt_tokens for each in fake.requests if each.kind == "chat")
-        assert len(compacted) == len(sent(fake, "summary"))
-        assert 4 <= len(compacted) <= 10
+        assert len(purposes) == len(sent(fake, "summary"))
+        assert 4 <= len(compacted) == purposes.count("new") <= 10
+        assert purposes.count("merge") == len(purposes) - len(compacted) <= len(compacted)
 
     def test_other_routes_are_left_alone(self) -> None:
         """Models, embeddings and everything else pass through even when they are large."""

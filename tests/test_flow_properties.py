@@ -279,7 +279,9 @@ def test_nothing_is_asked_for_twice(bench: Workbench, conversation: list[Wire]) 
 
     assert bench.purposes("new") <= len(planned) == len(paid)
     wanted = bench.purposes("new") + bench.purposes("merge")
-    assert wanted <= bench.asked <= 2 * wanted
+    rejected = any(isinstance(event, events.Rejected) for event in bench.events)
+    assert bench.asked <= 2 * wanted
+    assert rejected or bench.asked == wanted
 
 
 @several
@@ -317,9 +319,14 @@ def test_events_say_nothing_of_what_was_said(conversation: list[Wire], data: st.
     assert [] == [event for event in bench.events if SECRET in repr(event)]
 
 
-def test_two_hundred_calls_for_one_question() -> None:
-    """A long agent run is compacted while it runs, at any size of its results."""
-    bench, messages = Workbench(1_500), [system(words(60)), user("Find every broken link.")]
+@pytest.mark.parametrize(("identifiers", "times"), [(0.0, 1), (0.1, 2)])
+def test_two_hundred_calls_for_one_question(identifiers: float, times: int) -> None:
+    """A long agent run is compacted while it runs, at any size of its results.
+
+    A long list of identifiers puts the target out of reach, and that doubles the summaries.
+    """
+    bench = Workbench(1_500, identifiers=identifiers)
+    messages = [system(words(60)), user("Find every broken link.")]
     for number in range(200):
         size = (number * 37) % 90
         messages += exchange(f"a:{number}", f"b:{number}", result=words(size, f"{number}-"))
@@ -329,7 +336,7 @@ def test_two_hundred_calls_for_one_question() -> None:
     budget = bench.policy.thresholds(limit=1_500, measured=0, exact=True)
     bound = ceil(bench.tokens(messages) / (budget.trigger - budget.target)) + 1
 
-    assert 5 < bench.purposes("new") <= bound
+    assert 5 < bench.purposes("new") <= times * bound
     assert bench.purposes("merge") <= bench.purposes("new")
 
 

@@ -231,11 +231,12 @@ class TestFailures:
         ask(wrapped, talk(60))
 
         assert [200, 200] == [request.status for request in fake.requests]
-        assert [60.0] == [
+        (timeout,) = (
             float(each.headers["x-stainless-read-timeout"])
             for each in fake.requests
             if each.kind == "summary"
-        ]
+        )
+        assert 55.0 < timeout <= 60.0
 
     def test_a_failed_summary_is_not_asked_for_again_by_the_next_turn(self) -> None:
         """The extractor's notes hold until the next compaction is due."""

@@ -61,7 +61,7 @@ def row(levels: Sequence[int], **others: Any) -> list[Segment]:
     ]
 
 
-def todo(share: int, *, cap: int = 60) -> Plan:
+def todo(share: int, *, cap: int = 60, cut: int = 0) -> Plan:
     """Return a plan that gives all segments so many tokens together."""
     return Plan(
         action="compact",
@@ -69,7 +69,7 @@ def todo(share: int, *, cap: int = 60) -> Plan:
         tokens=0,
         projected=0,
         limit=10_000,
-        cut=1,
+        cut=cut,
         cap=cap,
         share=share,
     )
@@ -89,11 +89,12 @@ def merge(
     record: Compaction | None = None,
     ctx: Context | None = None,
     model: str = MODEL,
+    cut: int = 0,
 ) -> tuple[tuple[Segment, ...], list[Effect[Any]]]:
     """Merge segments; return those there are then, and what was asked for."""
     given, ctx = prompt(messages, model=model), ctx or context(10_000)
     table = {Summarize: [draft], Extract: [OFFLINE], Now: [0.0]}
-    flow = merged(given, ctx, state_of(given, ctx, record), todo(share), segments)
+    flow = merged(given, ctx, state_of(given, ctx, record), todo(share, cut=cut), segments)
     return play(flow, table)
 
 
@@ -191,6 +192,17 @@ def test_what_is_still_sent_is_not_read() -> None:
 
     assert [*REST[:4], *REST[6:20]] == list(request.slice)
     assert (*range(1, 5), *range(7, 21)) == request.numbers
+
+
+def test_what_is_dropped_only_now_is_read_as_well() -> None:
+    """A message that was kept so far is in the new segment, and so in what is merged."""
+    given = prompt(GIVEN)
+    links = given.thread().links
+    record = Compaction(covered=20, coverage=links[20], adopted=20, adoption=links[20], kept=(0,))
+    _, asked = merge(row([0, 0]), 200, record=record, cut=1)
+    (request,) = requests(asked)
+
+    assert REST[:20] == list(request.slice)
 
 
 def from_a_view(covered: int) -> tuple[list[Wire], Compaction]:

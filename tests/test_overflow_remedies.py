@@ -213,11 +213,11 @@ class TestRemedies:
 
     def test_the_reply_teaches_what_was_sent_at_last(self) -> None:
         """The usage of the reply is booked on the prompt that it speaks of."""
-        given = context(budget=ROOMY)
+        given = context(budget=ROOMY, identifiers=0)
         refusal = refused(2_200, limit=2_000)
-        _, effects = deliver(LONG, refusal, replied(prompt_tokens=350), given=given)
+        _, effects = deliver(LONG, refusal, replied(prompt_tokens=700), given=given)
 
-        assert 350 == tokens_of(sends(effects)[-1].fitted.messages, given)
+        assert 700 == tokens_of(sends(effects)[-1].fitted.messages, given)
 
     def test_what_holds_pictures_is_compacted_when_the_body_is_too_large(self) -> None:
         """The last picture that may be dropped goes, and all before it; the rest is untouched."""

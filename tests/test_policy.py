@@ -29,8 +29,6 @@ from memory.policy import (
 LIMIT = 1_000
 BUDGET = Budget(limit=LIMIT, trigger=970, target=500)
 POLICY = Policy(budget=LIMIT, target=0.5, floor=0.2, notes=0.3)
-WINDOW = 262_144
-RESERVE = 8_192
 
 
 def decide(*parts: Sized, fixed: int = 100, notes: Notes = NO_NOTES, due: bool = False) -> Plan:

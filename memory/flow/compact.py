@@ -156,7 +156,9 @@ def _segments(
     segments = base.segments if base else ()
     dropped = state.dropped(todo)
     if written is not None:
-        segments = (*segments, written)
+        own = set(written.numbers)
+        others = (s for s in segments if not own.issuperset(s.numbers))
+        segments = tuple(sorted((*others, written), key=lambda s: s.first))
     elif dropped:
         new = yield from write_segment(prompt, context, state, todo, dropped)
         segments = (*segments, new)

@@ -10,12 +10,13 @@ from memory.flow.quotes import (
     capped,
     identifiers,
     pinned,
+    pins_of,
     shown_beside,
     standing_instructions,
 )
 from memory.flow.state import Context, Prompt, State
 from memory.identity import digest
-from memory.messages import role_of
+from memory.messages import last_user
 from memory.notes import render
 from memory.policy import NOTES_FRAME, SEGMENT_FRAME
 from memory.records import Compaction, Identifier, Segment, Shortened, Standing
@@ -70,6 +71,7 @@ def composed(prompt: Prompt, context: Context, state: State, change: Change) -> 
         kept=kept,
         segments=change.segments,
         shortened=short,
+        pins=pins_of(prompt.quoted or ()),
     )
     return _with_message(context, state, record, said, listed)
 
@@ -80,17 +82,16 @@ def requoted(prompt: Prompt, context: Context, state: State) -> State:
         return state
     record, thread = state.view.record, state.view.thread
     held = record.standing if record else ()
-    if {each.text for each in held if each.source == "pinned"} == set(prompt.quoted):
+    if (record.pins if record else None) == pins_of(prompt.quoted):
         return state
     base = record or Compaction(
         covered=0, coverage=thread.links[0], adopted=0, adoption=thread.links[0]
     )
     share = context.policy.standing * state.budget.limit
     said = capped(context, pinned(prompt, held), share)
-    if said == held:
-        return state
     adopted = thread.settled
-    base = replace(base, adopted=adopted, adoption=thread.links[adopted])
+    link, pins = thread.links[adopted], pins_of(prompt.quoted)
+    base = replace(base, adopted=adopted, adoption=link, pins=pins)
     made = _with_message(context, state, base, said, base.identifiers)
     return State.of(prompt, context, View(thread, made))
 
@@ -112,7 +113,7 @@ def _with_message(
         standing=said,
         identifiers=listed,
         role=context.role,
-        in_progress=any(role_of(rest[index]) == "user" for index in record.kept),
+        in_progress=last_user(rest) in record.kept,
         kept=len(record.kept),
     )
     reported = sum(each.tokens - context.meter.text(each.text) for each in record.segments)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from memory.errors import BudgetError, ConfigError, HistoryError
 from memory.flow.compact import alone, summarized
 from memory.flow.compact import compact as compact_by_plan
 from memory.flow.conversation import check_place, past, whole
-from memory.flow.effects import Flow, Log
+from memory.flow.effects import Flow, Forget, ForgetUser, Log
 from memory.flow.log import write
 from memory.flow.merge import CALLER
 from memory.flow.past import Past
@@ -18,11 +20,15 @@ from memory.flow.state import Context, Prompt, State
 from memory.identity import digest
 from memory.messages import WireMessage
 from memory.policy import SEGMENT_FRAME, Plan
-from memory.records import Compaction, LogKey, Pinned, Segment
+from memory.records import Compaction, Forgotten, LogKey, Pinned, Segment
 from memory.redaction import redacted
 from memory.summary import Draft
 
-__all__ = ("compact", "covering_segment", "expand", "pin")
+__all__ = ("compact", "covering_segment", "expand", "forget", "forget_user", "pin")
+
+_RANGE = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?")
+_LONGEST = 1_000_000
+"""Messages that a range may have."""
 
 
 def compact(
@@ -52,17 +58,14 @@ def compact(
     state = yield from resume(prompt, context, thread)
 
     def smaller(now: State) -> Flow[State]:
+        if summary is not None:
+            return (yield from _in_words(prompt, context, now, upto, summary))
         todo = _plan(context, now, upto)
         if todo.action == "send":
             return now
-        if upto is None and summary is None:
+        if upto is None:
             return (yield from compact_by_plan(prompt, context, now, todo))
-        if summary is None:
-            return (yield from _in_steps(prompt, context, now, upto or 0))
-        segment = _written(prompt, context, now, todo, summary)
-        held = now.notes.segments + segment.tokens + SEGMENT_FRAME
-        todo = replace(todo, share=max(todo.share, held))
-        return (yield from summarized(prompt, context, now, todo, written=segment))
+        return (yield from _in_steps(prompt, context, now, upto))
 
     after = yield from alone(prompt, context, state, smaller, done=lambda _: False)
     return None if after.view.record == state.view.record else after.view.record
@@ -78,29 +81,36 @@ def _in_steps(prompt: Prompt, context: Context, state: State, upto: int) -> Flow
     return state
 
 
+def _in_words(
+    prompt: Prompt, context: Context, state: State, upto: int | None, summary: str
+) -> Flow[State]:
+    """Return a view in which the caller's words stand for all before `upto`, summaries included."""
+    todo, record = _plan(context, state, upto), state.view.record
+    held = record.segments if record else ()
+    old = [s for s in held if upto is not None and s.last <= upto + numbering(state)]
+    dropped = state.dropped(todo)
+    if not old and not dropped:
+        return state
+    freed = sum(s.tokens + SEGMENT_FRAME for s in old)
+    words = (prompt.redact(summary) if prompt.redact else summary).strip()
+    tokens = context.meter.text(words)
+    rest = (todo.projected - todo.cap if dropped else state.counts.total) - freed
+    if rest + tokens > todo.limit:
+        culprits = {"your summary": round(tokens), "everything else": rest}
+        raise BudgetError(tokens=round(rest + tokens), limit=todo.limit, culprits=culprits)
+    own = {n for s in old for n in s.numbers} | {i + 1 + numbering(state) for i in dropped}
+    draft = Draft(text=words, author=CALLER)
+    made = made_of(draft, tokens, context, numbers=sorted(own), dates=("", ""))
+    share = state.notes.segments + made.tokens + SEGMENT_FRAME
+    todo = replace(todo, action="compact", share=max(todo.share, share))
+    return (yield from summarized(prompt, context, state, todo, written=replace(made, prompt="")))
+
+
 def _plan(context: Context, state: State, upto: int | None) -> Plan:
     if upto is None:
         return state.plan(context.policy, due=True)
     place = sum(indexes[-1] < upto for indexes, _ in state.view.parts())
     return state.plan_cut(context.policy, place=place)
-
-
-def _written(prompt: Prompt, context: Context, state: State, todo: Plan, summary: str) -> Segment:
-    """Return the segment that the caller's words make."""
-    words = prompt.redact(summary) if prompt.redact else summary
-    tokens = context.meter.text(words.strip())
-    total = todo.projected - todo.cap + tokens
-    if total > todo.limit:
-        raise BudgetError(
-            tokens=round(total),
-            limit=todo.limit,
-            culprits={"your summary": round(tokens), "everything else": todo.projected - todo.cap},
-        )
-    dropped, place = state.dropped(todo), 1 + numbering(state)
-    draft = Draft(text=words, author=CALLER)
-    first, last = dropped[0] + place, dropped[-1] + place
-    made = made_of(draft, tokens, context, first=first, last=last, dates=("", ""))
-    return replace(made, prompt="")
 
 
 def expand(key: LogKey, segment: Segment | str) -> Flow[tuple[WireMessage, ...]]:
@@ -110,21 +120,24 @@ def expand(key: LogKey, segment: Segment | str) -> Flow[tuple[WireMessage, ...]]
         HistoryError: The conversation has no such messages, or `segment` is no range of them.
     """
     known = yield from past(key)
-    first, last = _range(segment)
-    if not 1 <= first <= last <= len(known.messages):
-        msg = f"{first}-{last} is no run of messages of a conversation of {len(known.messages)}"
-        raise HistoryError(msg, index=max(0, first - 1))
-    return known.messages[first - 1 : last]
+    numbers, held = _numbers(segment), len(known.messages)
+    if not numbers or not 1 <= numbers[0] <= numbers[-1] <= held:
+        named = segment if isinstance(segment, str) else f"{segment.first}-{segment.last}"
+        msg = f"{named} is no run of messages of a conversation of {held}"
+        raise HistoryError(msg, index=max(0, numbers[0] - 1) if numbers else 0)
+    return tuple(known.messages[number - 1] for number in numbers)
 
 
-def _range(segment: Segment | str) -> tuple[int, int]:
+def _numbers(segment: Segment | str) -> Sequence[int]:
+    """Return the numbers of the messages that are meant; ranges are as the notes show them."""
     if isinstance(segment, Segment):
-        return segment.first, segment.last
-    first, _, last = str(segment).partition("-")
-    if not (first.strip().isdecimal() and last.strip().isdecimal()):
+        return segment.numbers
+    found = [_RANGE.fullmatch(part) for part in str(segment).split(",")]
+    ranges = [(int(part[1]), int(part[2] or part[1])) for part in found if part]
+    if len(ranges) < len(found) or any(last - first > _LONGEST for first, last in ranges):
         msg = f'{segment!r} is no segment: give one of compactions(), or its range such as "3-17"'
         raise HistoryError(msg, index=0)
-    return int(first), int(last)
+    return sorted({number for first, last in ranges for number in range(first, last + 1)})
 
 
 def covering_segment(prompt: Prompt, context: Context, place: int) -> Flow[Segment | None]:
@@ -135,12 +148,24 @@ def covering_segment(prompt: Prompt, context: Context, place: int) -> Flow[Segme
     """
     prompt = yield from whole(prompt)
     thread, records = yield from find(prompt, context, prompt.thread())
-    check_place(place, len(thread.rest) - 1)
+    check_place(place, len(thread.rest), message=True)
     state = best(prompt, context, thread, records)
     record = state.view.record
     if record is None or place in state.view.loose:
         return None
-    return next((s for s in record.segments if s.first <= place + 1 <= s.last), None)
+    return next((s for s in record.segments if place + 1 in s.numbers), None)
+
+
+def forget(context: Context, key: LogKey) -> Flow[Forgotten]:
+    """Remove a conversation and all that is known of it; return how much that was."""
+    context.unsaved.forget(lambda other: other == key)
+    return (yield from Forget(key=key).perform())
+
+
+def forget_user(context: Context, namespace: str, user: str) -> Flow[Forgotten]:
+    """Remove everything of a user; return how much that was."""
+    context.unsaved.forget(lambda key: (key.namespace, key.user) == (namespace, user))
+    return (yield from ForgetUser(namespace=namespace, user=user).perform())
 
 
 def pin(prompt: Prompt, key: LogKey, what: int | str, *, held: bool) -> Flow[None]:
@@ -166,7 +191,7 @@ def pin(prompt: Prompt, key: LogKey, what: int | str, *, held: bool) -> Flow[Non
         if isinstance(what, str):
             text = prompt.redact(what.strip()) if prompt.redact else what.strip()
             return [Pinned(text=text, held=held)] if held != (text in known.quoted) else []
-        check_place(what, len(known.messages) - 1)
+        check_place(what, len(known.messages), message=True)
         mark = digest(redacted(known.messages[what], prompt.redact))
         return [Pinned(digest=mark, held=held)] if held != (mark in known.pinned) else []
 

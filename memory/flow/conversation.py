@@ -315,14 +315,15 @@ def rewind(key: LogKey, to: int) -> Flow[int]:
     return len(Past.of(before).messages) - to
 
 
-def check_place(place: object, held: int) -> None:
-    """Refuse what is no place in a conversation.
+def check_place(place: object, held: int, *, message: bool = False) -> None:
+    """Refuse what is no place in a conversation, or, if a `message` is wanted, no place of one.
 
     Raises:
         HistoryError: It is none.
     """
-    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= held:
-        msg = f"{place!r} is no place in a conversation of {held} messages: use 0 to {held}"
+    most = held - message
+    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place <= most:
+        msg = f"{place!r} is no place in a conversation of {held} messages: use 0 to {most}"
         raise HistoryError(msg, index=place if isinstance(place, int) else 0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 from memory.errors import HistoryError
 from memory.flow.conversation import in_use
@@ -20,7 +20,9 @@ from memory.records import (
     LogKey,
     Pinned,
     Record,
+    Segment,
     Shortened,
+    Source,
     Turn,
     segment_of,
     standing_of,
@@ -152,9 +154,14 @@ def _compaction(record: Compaction) -> dict[str, Any]:
         "tokens_after": record.tokens_after,
         "cost": record.cost,
         "synthetic": None if record.synthetic is None else clone(record.synthetic),
-        "segments": [asdict(each) | {"dates": list(each.dates)} for each in record.segments],
+        "segments": [_segment(each) for each in record.segments],
         "shortened": [asdict(item) for item in record.shortened],
     }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    lists = {"dates": list(segment.dates), "gaps": [*map(list, segment.gaps)]}
+    return asdict(segment) | lists
 
 
 def _read(body: Mapping[str, Any], links: Sequence[bytes]) -> Compaction:
@@ -173,8 +180,12 @@ def _read(body: Mapping[str, Any], links: Sequence[bytes]) -> Compaction:
     _whole(covered, adopted, *kept, body.get("tokens_before", 0), body.get("tokens_after", 0))
     _whole(*(number for each in short for number in (each.index, each.head, each.tail)))
     _whole(*(n for s in segments for n in (s.first, s.last, s.tokens, s.level, s.depth)))
+    _whole(*(number for s in segments for gap in s.gaps for number in gap))
     _texts(*(text for s in segments for text in (s.text, s.author, s.prompt, *s.dates)))
     _texts(*(text for each in (*standing, *listed) for text in each))
+    if not {each.source for each in standing} <= set(get_args(Source)):
+        msg = "nobody is known who asked for a standing instruction"
+        raise ValueError(msg)
     inside = all(place < covered for place in kept) and all(s.index < len(links) for s in short)
     if not inside or (cost is not None and not 0 <= cost < math.inf):
         msg = "it is of other messages"

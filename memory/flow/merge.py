@@ -20,7 +20,7 @@ from memory.messages import WireMessage
 from memory.notes import ELIDED
 from memory.policy import SEGMENT_FRAME, SMALLEST_SEGMENT, Plan
 from memory.records import Segment
-from memory.summary import SummaryRequest
+from memory.summary import Draft, SummaryRequest
 
 __all__ = ("merged", "pair", "written_anew")
 
@@ -64,7 +64,7 @@ def written_anew(
     if place is None or segments[-1].author in (OFFLINE, CALLER):
         return tuple(segments)
     old = segments[place]
-    messages = originals(prompt, state, dropped, first=old.first, last=old.last)
+    messages = originals(prompt, state, dropped, old.numbers)
     if not messages:
         return tuple(segments)
     cap = max(SMALLEST_SEGMENT, old.tokens)
@@ -76,9 +76,7 @@ def written_anew(
     )
     if draft.author == OFFLINE:
         return tuple(segments)
-    new = made_of(
-        draft, tokens, context, first=old.first, last=old.last, dates=old.dates, level=old.level
-    )
+    new = made_of(draft, tokens, context, numbers=old.numbers, dates=old.dates, level=old.level)
     return (*segments[:place], new, *segments[place + 1 :])
 
 
@@ -122,19 +120,21 @@ def _merged(
     dropped: Collection[int],
 ) -> Flow[Segment]:
     older, newer = two
-    first, last = min(older.first, newer.first), max(older.last, newer.last)
-    messages = originals(prompt, state, dropped, first=first, last=last)
+    numbers = sorted({*older.numbers, *newer.numbers})
+    messages = originals(prompt, state, dropped, numbers)
     request = whole = _request(context, prompt, messages, (), cap)
     room = readable(prompt, context, state)
     most = min(room, state.budget.limit) - cap
     if not messages or request.source_tokens > most:
+        if older.tokens + newer.tokens <= cap:
+            return _joined(context, older, newer)
         request = _request(context, prompt, {}, two, cap)
     draft, tokens = yield from drafted(
         prompt,
         context,
         request,
         purpose="merge",
-        messages=last - first + 1,
+        messages=len(numbers),
         offline=whole if messages else None,  # reading costs it nothing
         obstacle=obstacle(prompt, context, fits=request.source_tokens + cap <= room),
     )
@@ -144,12 +144,27 @@ def _merged(
         draft,
         tokens,
         context,
-        first=first,
-        last=last,
+        numbers=numbers,
         dates=(older.dates[0] or newer.dates[0], newer.dates[1] or older.dates[1]),
         level=1 + max(older.level, newer.level),
         depth=depth,
     )
+
+
+def _joined(context: Context, older: Segment, newer: Segment) -> Segment:
+    """Return two segments as one, word for word: there is room for both, but for one frame."""
+    text = f"{older.text}\n{newer.text}"
+    author = newer.author if older.author == newer.author else f"{older.author} and {newer.author}"
+    made = made_of(
+        Draft(text=text, author=author),
+        context.meter.text(text),
+        context,
+        numbers=sorted({*older.numbers, *newer.numbers}),
+        dates=(older.dates[0] or newer.dates[0], newer.dates[1] or older.dates[1]),
+        level=1 + max(older.level, newer.level),
+        depth=max(older.depth, newer.depth),
+    )
+    return replace(made, prompt=newer.prompt)
 
 
 def _request(
@@ -180,6 +195,6 @@ def _clipped(context: Context, segment: Segment, room: int) -> Segment:
     lines = segment.text.splitlines()
     while lines and context.meter.text("\n".join([*lines, CUT])) > room:
         lines.pop()
-    count = segment.last - segment.first + 1
+    count = len(segment.numbers)
     text = "\n".join([*lines, CUT]) if lines else ELIDED.format(count=count)
     return replace(segment, text=text, tokens=round(context.meter.text(text)))

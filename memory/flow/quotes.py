@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 from memory import events, ledger
 from memory.fences import quoted
@@ -14,7 +15,14 @@ from memory.records import Identifier, Segment, Standing
 from memory.redaction import redacted
 from memory.standing import standing
 
-__all__ = ("capped", "identifiers", "pinned", "shown_beside", "standing_instructions")
+__all__ = (
+    "capped",
+    "identifiers",
+    "pinned",
+    "pins_of",
+    "shown_beside",
+    "standing_instructions",
+)
 
 _RANKS = {"pinned": 0, "system": 1, "user": 2}
 """Whose wishes give way last."""
@@ -36,7 +44,10 @@ def standing_instructions(
     gone = set(dropped)
     later = [redacted(rest[i], prompt.redact) for i in state.view.loose if i not in gone]
     left = [redacted(rest[i], prompt.redact) for i in dropped]
-    said = pinned(prompt, standing(left, later, record.standing if record else ()))
+    base = record.standing if record else ()
+    if prompt.quoted is not None:  # what a user asked for too stays when it is not pinned any more
+        base = tuple(_unpinned(base))
+    said = pinned(prompt, standing(left, later, base))
     chosen = capped(context, said, room)
     if lost := len(said) - len(chosen):
         event = events.StandingCapped(namespace=prompt.namespace, dropped=lost)
@@ -48,20 +59,31 @@ def pinned(prompt: Prompt, said: Sequence[Standing]) -> tuple[Standing, ...]:
     """Return what holds with the sentences that the caller pinned now in place of earlier ones."""
     if prompt.quoted is None:
         return tuple(said)
-    texts = set(prompt.quoted)
-    others = [each for each in said if each.source != "pinned" and each.text not in texts]
-    return (*others, *(Standing(text, "pinned") for text in prompt.quoted))
+    return (*_unpinned(said), *(Standing(text, "pinned") for text in prompt.quoted))
+
+
+def pins_of(quoted: Sequence[str]) -> bytes | None:
+    """Return a digest of the sentences that are pinned; None for none."""
+    if not quoted:
+        return None
+    return blake2b(repr(sorted(quoted)).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _unpinned(said: Sequence[Standing]) -> list[Standing]:
+    return [each for each in said if each.source != "pinned"]
 
 
 def capped(context: Context, said: Sequence[Standing], room: float) -> tuple[Standing, ...]:
     """Return what there is room for: users' sentences give way first, of each kind the oldest."""
-    order = sorted(range(len(said)), key=lambda i: (_RANKS[said[i].source], -i))
-    chosen = set[int]()
+    order = sorted(range(len(said)), key=lambda i: (_RANKS.get(said[i].source, len(_RANKS)), -i))
+    chosen, texts = set[int](), set[str]()
     for index in order:
-        cost = context.meter.text(quoted(said[index].text)) + 1
+        text = said[index].text
+        cost = 0 if text in texts else context.meter.text(quoted(text)) + 1
         if cost <= room:
             room -= cost
             chosen.add(index)
+            texts.add(text)
     return tuple(each for index, each in enumerate(said) if index in chosen)
 
 

@@ -94,7 +94,7 @@ def _saved(
         return
     with suppress(Exception):  # told when it happened first; it holds here meanwhile
         yield from append(prompt, thread, record, originals=gone(record))
-        context.unsaved.saved(key)
+        context.unsaved.saved(key, record)
 
 
 def best(prompt: Prompt, context: Context, thread: Thread, records: Sequence[Compaction]) -> State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from memory import models
 from memory.dates import span
@@ -47,15 +48,8 @@ def write_segment(
         obstacle=obstacle(prompt, context, fits=fits),
     )
     messages = [state.view.thread.rest[i] for i in dropped]
-    place = 1 + numbering(state)
-    return made_of(
-        draft,
-        tokens,
-        context,
-        first=dropped[0] + place,
-        last=dropped[-1] + place,
-        dates=span(messages),
-    )
+    numbers = [i + 1 + numbering(state) for i in dropped]
+    return made_of(draft, tokens, context, numbers=numbers, dates=span(messages))
 
 
 def made_of(
@@ -63,17 +57,18 @@ def made_of(
     tokens: float,
     context: Context,
     *,
-    first: int,
-    last: int,
+    numbers: Sequence[int],
     dates: tuple[str, str],
     level: int = 0,
     depth: int = 1,
 ) -> Segment:
-    """Return the segment that a draft makes."""
+    """Return the segment that a draft makes of the messages with these numbers."""
+    following = pairwise(numbers)
     return Segment(
         text=draft.text.strip(),
-        first=first,
-        last=last,
+        first=numbers[0],
+        last=numbers[-1],
+        gaps=tuple((one + 1, other - 1) for one, other in following if other > one + 1),
         tokens=round(tokens),
         author=draft.author,
         level=level,
@@ -111,7 +106,7 @@ def numbering(state: State) -> int:
 
 
 def originals(
-    prompt: Prompt, state: State, dropped: Collection[int], *, first: int, last: int
+    prompt: Prompt, state: State, dropped: Collection[int], numbers: Sequence[int]
 ) -> dict[int, WireMessage]:
     """Return the messages that a segment covers by number, redacted; none if not at hand.
 
@@ -121,17 +116,15 @@ def originals(
         prompt: Whose conversation it is.
         state: The view before.
         dropped: What leaves it in this compaction, by index.
-        first: The number of the first message.
-        last: The number of the last one.
+        numbers: The numbers of the messages, in order.
     """
     before = numbering(state)
-    start, stop = first - 1 - before, last - before
-    if start < (1 if before else 0):
+    if numbers[0] - 1 - before < (1 if before else 0):
         return {}
     record, rest = state.view.record, state.view.thread.rest
     kept = set(record.kept if record else ()) - set(dropped)
-    numbers = (i for i in range(start, stop) if i not in kept)
-    return {i + 1 + before: redacted(rest[i], prompt.redact) for i in numbers}
+    indexes = [number - 1 - before for number in numbers]
+    return {i + 1 + before: redacted(rest[i], prompt.redact) for i in indexes if i not in kept}
 
 
 def _request(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from memory.cache import GenerationCache
 from memory.records import Compaction, LogKey
 
 __all__ = ("Unsaved",)
 
+LOGS = 256
+"""Of how many logs records are kept, the latest ones."""
 MOST = 8
 """How many are kept for one log, the latest ones."""
 
@@ -17,19 +19,28 @@ MOST = 8
 class Unsaved:
     """What a store did not take, by log, so that nothing is paid for twice while it fails."""
 
-    _held: GenerationCache[tuple[Compaction, ...]] = field(
-        default_factory=lambda: GenerationCache(entries=256)
-    )
+    _held: dict[LogKey, tuple[Compaction, ...]] = field(default_factory=dict)
 
     def keep(self, key: LogKey, record: Compaction) -> None:
         """Keep a record that could not be appended to a log."""
-        self._held.put(key, (*self.of(key), record)[-MOST:])
+        held = self._held.pop(key, ())
+        self._held[key] = (*held, record)[-MOST:]
+        for old in list(self._held)[:-LOGS]:
+            self._held.pop(old, None)
 
     def of(self, key: LogKey) -> tuple[Compaction, ...]:
         """Return the records of a log that are only here, oldest first."""
-        return self._held.get(key) or ()
+        return self._held.get(key, ())
 
-    def saved(self, key: LogKey) -> None:
-        """Forget the records of a log: the store has taken the one in use."""
-        if self.of(key):
-            self._held.put(key, ())
+    def saved(self, key: LogKey, record: Compaction) -> None:
+        """Forget a record: the store has taken it."""
+        left = tuple(each for each in self.of(key) if each != record)
+        if left:
+            self._held[key] = left
+        else:
+            self._held.pop(key, None)
+
+    def forget(self, is_meant: Callable[[LogKey], bool]) -> None:
+        """Forget the records of the logs that are meant."""
+        for key in filter(is_meant, list(self._held)):
+            self._held.pop(key, None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memory import models
-from memory.flow import Forget, Outlook
-from memory.flow.control import compact, covering_segment, expand, pin
+from memory.flow import Outlook
+from memory.flow.control import compact, covering_segment, expand, forget, pin
 from memory.flow.conversation import add, fork, in_use, past, rewind, standing, undo
 from memory.flow.exporting import exported, restore
 from memory.manager.named import Named, copied, outlook_of, page
@@ -208,7 +208,7 @@ class AsyncConversation(Named):
         Raises:
             StoreError: The store cannot be written.
         """
-        return await self._run(Forget(key=self._key).perform())
+        return await self._run(forget(self._context, self._key))
 
     @property
     def _context(self) -> Context:

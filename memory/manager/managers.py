@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Unpack
 from memory import models
 from memory.closing import AsyncClosing, Closing
 from memory.drive import running_loop
-from memory.flow import CheckHealth, ForgetUser, Outlook, fit, outlook
+from memory.flow import CheckHealth, Outlook, fit, outlook
+from memory.flow.control import forget_user
 from memory.handlers import AsyncHandler, Handler
 from memory.manager.async_conversation import AsyncConversation
 from memory.manager.base import Manager, ManagerOptions
@@ -154,8 +155,8 @@ class MemoryManager(Closing, Manager):
             ConfigError: `user` is empty: conversations of nobody are forgotten one by one.
             StoreError: The store cannot be written.
         """
-        effect = ForgetUser(namespace=self.namespace, user=check_user(user))
-        return self.handler().run(effect.perform())
+        flow = forget_user(self.context(), self.namespace, check_user(user))
+        return self.handler().run(flow)
 
     def health(self) -> Health:
         """Return how the store is, and where.
@@ -289,8 +290,8 @@ class AsyncMemoryManager(AsyncClosing, Manager):
             ConfigError: `user` is empty: conversations of nobody are forgotten one by one.
             StoreError: The store cannot be written.
         """
-        effect = ForgetUser(namespace=self.namespace, user=check_user(user))
-        return await self.handler().run(effect.perform())
+        flow = forget_user(self.context(), self.namespace, check_user(user))
+        return await self.handler().run(flow)
 
     async def health(self) -> Health:
         """Return how the store is, and where; see `MemoryManager.health`.
