@@ -399,7 +399,8 @@ def _room(cut: _Cut, *, notes: Notes, budget: Budget, policy: Policy) -> _Room:
     whole = int(policy.notes * budget.limit)
     cap = max(whole // SEGMENTS - SEGMENT_FRAME, USUAL_SEGMENT, more)
     cap = min(cap, cut.dropped * 3 // 5) if cut.dropped else 0
-    lasting = budget.trigger - (budget.trigger - budget.target) // 2 - cut.fixed - other
+    quotes = max(other, NOTES_FRAME + policy.room_for_identifiers(budget.limit))
+    lasting = budget.trigger - (budget.trigger - budget.target) // 2 - cut.fixed - quotes
     held = cut.rest + LEAST_NOTES > budget.limit and policy.oversize == "send"
     room = lasting if held else min(budget.limit - cut.rest - other, lasting)
     share = min(max(whole, notes.segments + more), room)

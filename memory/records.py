@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
 __all__ = (
@@ -222,6 +223,17 @@ class Compaction:
     """The same for the tool declarations."""
     head: bytes | None = None
     """The chain hash of the head that was measured."""
+    origin: bytes | None = None
+    """The content of the compaction that this is a variant of, made for another input."""
+
+    @property
+    def content(self) -> bytes:
+        """A digest of what it did, whatever its notes quote beside that; that of its origin."""
+        if self.origin is not None:
+            return self.origin
+        said = [(segment.first, segment.last, segment.text) for segment in self.segments]
+        did = (self.covered, self.coverage, said, self.shortened)
+        return blake2b(repr(did).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,10 +24,21 @@ def redacted(message: WireMessage, redact: Redact | None) -> WireMessage:
     Args:
         message: A wire message.
         redact: What to do to each text; None for nothing.
+
+    Raises:
+        TypeError: `redact` returned something else than a text.
     """
     if redact is None:
         return message
-    changed = {key: _value(key, value, redact) for key, value in message.items()}
+
+    def checked(text: str) -> str:
+        clean: object = redact(text)
+        if not isinstance(clean, str):
+            msg = f"redact has to return a text, and returned a {type(clean).__name__}"
+            raise TypeError(msg)
+        return clean
+
+    changed = {key: _value(key, value, checked) for key, value in message.items()}
     return message if changed == dict(message) else changed
 
 

@@ -41,6 +41,7 @@ class Thread:
         rest: All the others. Indexes and counts of records are into these.
         links: The chain hashes of the rest, one more than it has messages.
         pinned: The digests of messages that stay verbatim.
+        stored: What is known of each as it is put on record, where that differs from `seen`.
     """
 
     messages: Sequence[WireMessage]
@@ -49,6 +50,7 @@ class Thread:
     rest: Sequence[WireMessage]
     links: Sequence[bytes]
     pinned: frozenset[bytes] = frozenset()
+    stored: Sequence[Seen] | None = None
 
     @classmethod
     def of(
@@ -59,6 +61,7 @@ class Thread:
         start: int | None = None,
         linked: bool = True,
         pinned: frozenset[bytes] = frozenset(),
+        stored: Sequence[Seen] | None = None,
     ) -> Thread:
         """Split messages into head and rest.
 
@@ -68,19 +71,26 @@ class Thread:
             start: How many are the head; None for the leading system messages.
             linked: Whether the chain hashes are needed.
             pinned: The digests of messages that stay verbatim.
+            stored: What `see` returned for them as they are put on record; None for the same.
         """
         run = see(messages) if seen is None else seen
         head = head_length(messages) if start is None else start
-        links = link(run[head:]) if linked else ()
-        return cls(messages, run, head, messages[head:], links, pinned)
+        links = link((stored or run)[head:]) if linked else ()
+        return cls(messages, run, head, messages[head:], links, pinned, stored)
 
     def starting_at(self, start: int) -> Thread:
         """Return the same messages with a head of another length."""
-        return Thread.of(self.messages, seen=self.seen, start=start, pinned=self.pinned)
+        return Thread.of(
+            self.messages, seen=self.seen, start=start, pinned=self.pinned, stored=self.stored
+        )
 
     def is_pinned(self, index: int) -> bool:
         """Return whether a message of the rest has to stay verbatim."""
-        return bool(self.pinned) and self.seen[self.start + index].digest in self.pinned
+        return bool(self.pinned) and self.mark(index) in self.pinned
+
+    def mark(self, index: int) -> bytes:
+        """Return the digest of a message of the rest as it is put on record."""
+        return (self.stored or self.seen)[self.start + index].digest
 
     @property
     def settled(self) -> int:
@@ -198,7 +208,7 @@ def _portable(record: Compaction) -> Compaction:
     if not record.shortened:
         return record
     shortened = tuple(each for each in record.shortened if each.index < record.covered)
-    return replace(record, shortened=shortened)
+    return replace(record, shortened=shortened, origin=record.content)
 
 
 def revealing(record: Compaction, thread: Thread) -> Compaction:
@@ -213,7 +223,8 @@ def revealing(record: Compaction, thread: Thread) -> Compaction:
     shown = tuple(s for s in record.shortened if s.head or s.tail or not _pins(thread, s.index))
     if set(held) <= set(record.kept) and len(shown) == len(record.shortened):
         return record
-    return replace(record, kept=tuple(sorted({*record.kept, *held})), shortened=shown)
+    kept = tuple(sorted({*record.kept, *held}))
+    return replace(record, kept=kept, shortened=shown, origin=record.content)
 
 
 def _pins(thread: Thread, index: int) -> bool:

@@ -148,9 +148,21 @@ class TestCompact:
         conversation.compact(upto=10, summary=WORDS)
 
         assert 1 == len(fake.requests)
-        assert ["extractive", "caller"] == [
-            segment.author for segment in conversation.compactions()[-1].segments
-        ]
+        assert ["caller"] == [segment.author for segment in conversation.compactions()[-1].segments]
+
+    def test_ones_own_words_replace_the_summaries_before_them(self) -> None:
+        """They stand for all before the place; a summary of what comes later is left alone."""
+        _, _, conversation = talked()
+        for place in (4, 10, 16):
+            conversation.compact(upto=place)
+        last = conversation.compactions()[-1].segments[-1]
+        record = made(conversation.compact(upto=10, summary=WORDS))
+
+        assert {(1, 10, "caller"), (11, 16, MODEL)} == {
+            (each.first, each.last, each.author) for each in record.segments
+        }
+        assert last in record.segments
+        assert conversation.history()[16:] == conversation.messages()[2:]
 
     def test_a_second_one_adds_a_segment(self) -> None:
         """The first stays as it was."""
@@ -280,19 +292,31 @@ class TestExpand:
     def test_a_segment_leads_to_its_messages(self) -> None:
         """All that it stands for, in order, as they were said."""
         _, _, conversation = talked()
-        conversation.compact(upto=10, summary=WORDS)
-        conversation.compact(upto=16, summary=WORDS)
+        conversation.compact(upto=10)
+        conversation.compact(upto=16)
         first, second = conversation.compactions()[-1].segments
 
         assert conversation.history()[:10] == conversation.expand(first)
         assert conversation.history()[10:16] == conversation.expand(second)
 
-    @pytest.mark.parametrize("text", ["3-17", " 3 - 17 ", "3-17\n"])
+    @pytest.mark.parametrize("text", ["3-17", " 3 - 17 ", "3-17\n", "3,4-10, 11-17", "3-10,5-17"])
     def test_a_range_does_so_too(self, text: str) -> None:
         """As the notes show it: a model can ask for it."""
         _, _, conversation = talked()
 
         assert conversation.history()[2:17] == conversation.expand(text)
+
+    def test_what_lies_between_is_left_out(self) -> None:
+        """A message that is still sent is in no segment; the notes show the runs around it."""
+        _, _, conversation = talked()
+        conversation.pin(4)
+        (segment,) = made(conversation.compact(upto=10, summary=WORDS)).segments
+        history = conversation.history()
+        expected = [*history[:4], *history[5:10]]
+
+        assert expected == conversation.expand(segment) == conversation.expand("1-4,6-10")
+        assert '<summary messages="1-4,6-10">' in notes_of(conversation)
+        assert [history[4]] == conversation.expand("5")
 
     def test_a_merged_segment_leads_to_all_of_it(self) -> None:
         """However often its messages were summarised."""
@@ -315,7 +339,7 @@ class TestExpand:
         assert "spoilt" != conversation.history()[0]["content"]
 
     @pytest.mark.parametrize(
-        "wrong", ["", "3", "a-b", "0-2", "5-3", "1-41", "-1-2", "1-2-3", "１-²"]
+        "wrong", ["", ",", "3,", "0", "41", "a-b", "0-2", "5-3", "1-41", "-1-2", "1-2-3", "１-²"]
     )
     def test_what_is_no_range_of_it_is_refused(self, wrong: str) -> None:
         """A model may ask for anything."""
@@ -339,8 +363,8 @@ class TestSegmentOf:
     def test_each_message_has_its_segment_or_is_sent(self) -> None:
         """The other way round from `expand`."""
         _, _, conversation = talked()
-        conversation.compact(upto=10, summary=WORDS)
-        conversation.compact(upto=16, summary=WORDS)
+        conversation.compact(upto=10)
+        conversation.compact(upto=16)
         first, second = conversation.compactions()[-1].segments
         expected: list[Segment | None] = [first] * 10 + [second] * 6 + [None] * 24
 

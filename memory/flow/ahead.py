@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from memory.errors import SummaryError
-from memory.flow.compact import compact
+from memory.flow.compact import compact, in_time
 from memory.flow.effects import Claim, Flow, Release
 from memory.flow.log import failed, key_of
 from memory.flow.resume import resume
@@ -36,7 +36,7 @@ def summarize_ahead(prompt: Prompt, context: Context, reply: Reply) -> Flow[None
     if not (yield from claim.perform()):
         return
     try:
-        early = _early(prompt, context, reply)
+        early = yield from in_time(_early(prompt, context, reply))
         state = yield from resume(prompt, early, thread)
         todo = state.plan(early.policy)
         if todo.action == "compact" and not todo.missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from memory.policy import SMALLEST_SEGMENT, Plan
 from memory.records import Compaction, Segment, Shortened
 from memory.view import View
 
-__all__ = ("alone", "compact", "summarized")
+__all__ = ("alone", "compact", "in_time", "summarized")
 
 PIECES = 6
 """Into how many requests for summaries one compaction is split at most."""
@@ -54,6 +55,13 @@ def alone(
         raise
     yield from Release().perform()
     return result
+
+
+def in_time(context: Context) -> Flow[Context]:
+    """Return a context in which all summaries from now on share one deadline."""
+    if context.until != math.inf:
+        return context
+    return replace(context, until=(yield from Now().perform()) + context.deadline)
 
 
 def compact(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flow[State]:
@@ -124,7 +132,6 @@ def _changed(
     base = state.view.record
     segments, dropped = base.segments if base else (), list[int]()
     if todo is not None:
-        context = replace(context, until=(yield from Now().perform()) + context.deadline)
         dropped = state.dropped(todo)
         segments = yield from _segments(prompt, context, state, todo, written)
     change = Change(

@@ -53,7 +53,7 @@ def composed(prompt: Prompt, context: Context, state: State, change: Change) -> 
         prompt, context, state, change.dropped, room=min(share, room)
     )
     room -= sum(context.meter.text(each.text) + 2 for each in said)
-    spare = room - (state.budget.trigger - state.budget.target) // 2
+    spare = room - (state.budget.trigger - state.budget.target) // 3
     listed = identifiers(
         prompt,
         context,
@@ -63,17 +63,34 @@ def composed(prompt: Prompt, context: Context, state: State, change: Change) -> 
         room=min(context.policy.room_for_identifiers(state.budget.limit), spare),
     )
     thread = state.view.thread
+    adopted = _adopted(state, change, covered)
     record = Compaction(
         covered=covered,
         coverage=thread.links[covered],
-        adopted=thread.settled,
-        adoption=thread.links[thread.settled],
+        adopted=adopted,
+        adoption=thread.links[adopted],
         kept=kept,
         segments=change.segments,
         shortened=short,
         pins=pins_of(prompt.quoted or ()),
     )
     return _with_message(context, state, record, said, listed)
+
+
+def _adopted(state: State, change: Change, covered: int) -> int:
+    """Return how many messages an input has to begin with to follow a record.
+
+    All there are, but for what the next input may say otherwise. Where results are cleared and
+    nothing is dropped, those up to the last result are enough.
+    """
+    thread, base = state.view.thread, state.view.record
+    if change.before or not change.cleared:
+        return thread.settled
+    least = max(covered, 1 + max(each.index for each in change.cleared))
+    if base is None:
+        return least
+    known = thread.links[base.adopted : base.adopted + 1] == [base.adoption]
+    return max(least, base.adopted) if known else thread.settled
 
 
 def requoted(prompt: Prompt, context: Context, state: State) -> State:

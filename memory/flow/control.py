@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memory.errors import BudgetError, ConfigError, HistoryError
-from memory.flow.compact import alone, summarized
+from memory.flow.compact import alone, in_time, summarized
 from memory.flow.compact import compact as compact_by_plan
 from memory.flow.conversation import check_place, past, whole
 from memory.flow.effects import Flow, Forget, ForgetUser, Log
@@ -21,7 +21,6 @@ from memory.identity import digest
 from memory.messages import WireMessage
 from memory.policy import SEGMENT_FRAME, Plan
 from memory.records import Compaction, Forgotten, LogKey, Pinned, Segment
-from memory.redaction import redacted
 from memory.summary import Draft
 
 __all__ = ("compact", "covering_segment", "expand", "forget", "forget_user", "pin")
@@ -55,6 +54,7 @@ def compact(
     thread = prompt.thread()
     if upto is not None:
         check_place(upto, len(thread.rest))
+    context = yield from in_time(context)
     state = yield from resume(prompt, context, thread)
 
     def smaller(now: State) -> Flow[State]:
@@ -192,7 +192,7 @@ def pin(prompt: Prompt, key: LogKey, what: int | str, *, held: bool) -> Flow[Non
             text = prompt.redact(what.strip()) if prompt.redact else what.strip()
             return [Pinned(text=text, held=held)] if held != (text in known.quoted) else []
         check_place(what, len(known.messages), message=True)
-        mark = digest(redacted(known.messages[what], prompt.redact))
+        mark = digest(known.messages[what])
         return [Pinned(digest=mark, held=held)] if held != (mark in known.pinned) else []
 
     yield from write(key, records)

@@ -10,7 +10,7 @@ from memory import events
 from memory.errors import ConversationBusy, HistoryError
 from memory.flow.effects import Await, Emit, Enter, Flow, Load, Log, Opened
 from memory.flow.log import write
-from memory.flow.past import Past, content_of
+from memory.flow.past import Past
 from memory.flow.resume import best, find
 from memory.flow.state import Context, Joined, Prompt
 from memory.identity import digest
@@ -336,7 +336,7 @@ def undo(key: LogKey) -> Flow[Compaction | None]:
 
     def undone(log: Log) -> list[Undone]:
         latest = in_use(Past.of(log))[-1:]
-        return [Undone(mark=record.mark, content=content_of(record)) for record in latest]
+        return [Undone(mark=record.mark, content=record.content) for record in latest]
 
     before = yield from write(key, undone)
     return next(reversed(in_use(Past.of(before))), None)
@@ -345,8 +345,9 @@ def undo(key: LogKey) -> Flow[Compaction | None]:
 def in_use(known: Past) -> list[Compaction]:
     """Return the compactions that speak for the messages there are, oldest first."""
     links = Thread.of(known.messages, start=0).links
-    found = (r for r in known.compactions if links[r.covered : r.covered + 1] == [r.coverage])
-    return list({content_of(record): record for record in found}.values())
+    done = (r for r in known.compactions if r.covered or r.shortened)  # else it quotes pins only
+    found = (r for r in done if links[r.covered : r.covered + 1] == [r.coverage])
+    return list({record.content: record for record in found}.values())
 
 
 def fork(key: LogKey, other: LogKey, at: int | None) -> Flow[int]:

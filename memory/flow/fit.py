@@ -9,7 +9,7 @@ from memory import events
 from memory.counts import Counts
 from memory.errors import BudgetError
 from memory.flow.clearing import intended
-from memory.flow.compact import alone, compact
+from memory.flow.compact import alone, compact, in_time
 from memory.flow.effects import Emit, Flow
 from memory.flow.log import append, failed
 from memory.flow.resume import best, diverged, earliest, find, resume
@@ -74,6 +74,7 @@ def fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
 
 def _lower(prompt: Prompt, context: Context, state: State) -> Flow[State]:
     """Return a view under the limit, by compactions and whatever the policy allows beside them."""
+    context = yield from in_time(context)
     for _ in range(PASSES):
         todo = state.plan(context.policy)
         if todo.missing:
@@ -109,11 +110,16 @@ def fit_or_pass(prompt: Prompt, context: Context) -> Flow[Fitted]:
         told = failed(prompt, error)
     yield from told.perform()
     try:
-        return (yield from fit(replace(prompt, record=False, blind=True), context))
+        return (yield from fit(_blind(prompt), context))
     except BudgetError:
         raise
     except Exception:  # noqa: BLE001  # as above; it was told already
         return Fitted(messages=prompt.messages)
+
+
+def _blind(prompt: Prompt) -> Prompt:
+    """Return a prompt of which nothing is stored or sent to a summariser."""
+    return replace(prompt, record=False, blind=True, redact=None)
 
 
 def outlook(prompt: Prompt, context: Context) -> Flow[Outlook]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 from memory.cache import GenerationCache
@@ -14,7 +13,7 @@ from memory.identity import see
 from memory.messages import WireMessage, role_of, tool_calls
 from memory.records import Compaction, Pinned, Record, Turn, Undone
 
-__all__ = ("Past", "content_of")
+__all__ = ("Past",)
 
 _read: GenerationCache[tuple[Sequence[Record], Past]] = GenerationCache(entries=8)
 """What was read from the latest logs, by the identity of their records; one turn reads a few times.
@@ -134,17 +133,10 @@ class Past:
         return max(found, key=lambda one: one[1])
 
 
-def content_of(record: Compaction) -> bytes:
-    """Return what a compaction did as a digest, whatever its notes quote beside that."""
-    said = [(s.first, s.last, s.text) for s in record.segments]
-    did = (record.covered, record.coverage, said, record.shortened)
-    return blake2b(repr(did).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
 def _is_undone(record: Compaction, undone: Undone) -> bool:
     if undone.content is None:
         return record.mark == undone.mark
-    return content_of(record) == undone.content
+    return record.content == undone.content
 
 
 def _check_open(record: Turn) -> None:

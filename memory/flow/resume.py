@@ -129,9 +129,9 @@ def diverged(prompt: Prompt, state: State) -> Flow[None]:
     if state.view.record is not None or prompt.blind:
         return
     log = yield from Load(key=key_of(prompt, thread)).perform()
-    seen = thread.seen[thread.start :]
-    logged = [r for r in log.records if isinstance(r, Logged) and r.index < len(seen)]
-    other = [r for r in logged if digest(r.message) != seen[r.index].digest]
+    held = len(thread.rest)
+    logged = [r for r in log.records if isinstance(r, Logged) and r.index < held]
+    other = [r for r in logged if digest(r.message) != thread.mark(r.index)]
     if not other or 2 * len(other) > len(logged):
         return
     first = min(other, key=lambda record: record.index)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from memory.breaker import Breaker
 from memory.counts import Counts
 from memory.flow.unsaved import Unsaved
-from memory.identity import Seen, link
+from memory.identity import Seen, link, see
 from memory.messages import WireMessage
 from memory.meter import Meter
 from memory.notes import Role
@@ -25,7 +25,7 @@ from memory.policy import (
     plan_cut,
 )
 from memory.records import SEPARATOR, Compaction, LogKey
-from memory.redaction import Redact
+from memory.redaction import Redact, redacted
 from memory.view import Thread, View
 from memory.windows import Windows
 
@@ -108,7 +108,10 @@ class Prompt:
 
     def thread(self, *, seen: Sequence[Seen] | None = None, linked: bool = True) -> Thread:
         """Return the messages as head and rest."""
-        return Thread.of(self.messages, seen=seen, linked=linked, pinned=self.pinned)
+        stored = None
+        if self.redact is not None:
+            stored = see([redacted(message, self.redact) for message in self.messages])
+        return Thread.of(self.messages, seen=seen, linked=linked, pinned=self.pinned, stored=stored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ __all__ = ("decode", "encode", "hashes_of", "messages_after", "messages_in")
 
 
 _USAGE = tuple(field.name for field in fields(Usage))
-HASHES = ("coverage", "adoption", "mark", "head", "pins")
+HASHES = ("coverage", "adoption", "mark", "head", "pins", "origin")
 _PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ASCII = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 
