@@ -38,6 +38,9 @@ _USUAL: Final = 2.5
 _AIMED, _COUNTS = 4, 10
 """How many counts are aimed by the last one, and how many there are at most."""
 _WORD: Final = re.compile("[^\\W\u3400-\u9fff]+")
+_OCCURRENCES: Final = 8
+"""How many places are looked at before a value counts as not shown."""
+_GOES_ON: Final = re.compile(r"[^\W\u3400-\u9fff]|[./_-][^\W\u3400-\u9fff]")
 _NEEDS_QUOTES: Final = re.compile(r"[\s,\"]")
 
 
@@ -133,6 +136,19 @@ def fitting(
     return tuple(fresh[:low])
 
 
+def _stands(value: str, text: str) -> bool:
+    """Return whether a value stands in a text, and not only as a part of a longer one."""
+    place = text.find(value)
+    for _ in range(_OCCURRENCES):
+        if place < 0:
+            return False
+        stop = place + len(value)
+        if not _GOES_ON.match(text, stop) and not _WORD.match(text[max(0, place - 1) : place]):
+            return True
+        place = text.find(value, stop)
+    return False
+
+
 def _unseen(ranked: Sequence[Identifier], shown: str, most: float) -> list[Identifier]:
     """Return the first identifiers that do not stand in `shown`, `most` characters or more."""
     # Only a value whose words all stand in the text is looked for in it: the text may be large.
@@ -142,7 +158,7 @@ def _unseen(ranked: Sequence[Identifier], shown: str, most: float) -> list[Ident
     for each in ranked:
         if size > most:
             break
-        if words.issuperset(_WORD.findall(each.value)) and each.value in shown:
+        if words.issuperset(_WORD.findall(each.value)) and _stands(each.value, shown):
             continue
         fresh.append(each)
         size += len(each.value)

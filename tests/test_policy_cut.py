@@ -88,13 +88,13 @@ def test_what_stays_over_the_limit_is_told() -> None:
 def test_earlier_segments_are_kept_where_there_is_room() -> None:
     """A segment is added to them; it is the share of notes that bounds all together."""
     few, many = (
-        cut_before(1, *free(300), fixed=200, notes=Notes(NOTES_FRAME + size, size))
+        cut_before(1, *free(300), fixed=100, notes=Notes(NOTES_FRAME + size, size))
         for size in (100, 290)
     )
 
     assert (300, 300) == (few.share, many.share)
-    assert 200 + NOTES_FRAME + 100 + few.cap + SEGMENT_FRAME == few.projected
-    assert 200 + NOTES_FRAME + 300 == many.projected
+    assert 100 + NOTES_FRAME + 100 + few.cap + SEGMENT_FRAME == few.projected
+    assert 100 + NOTES_FRAME + 300 == many.projected
 
 
 Case: TypeAlias = tuple[list[Sized], int, int, Notes, Plan]

@@ -218,7 +218,9 @@ def test_a_record_that_shortens_its_tail_speaks_for_others_without_that() -> Non
     made = record(REST, covered=2, kept=(1,), shortened=cuts)
     other = [*REST[:4], user("else")]
 
-    assert [replace(made, shortened=cuts[:1])] == covering([made], thread(other))
+    assert [replace(made, shortened=cuts[:1], origin=made.content)] == covering(
+        [made], thread(other)
+    )
 
 
 @pytest.mark.parametrize("length", [2, 3])
@@ -306,7 +308,8 @@ def test_a_record_leaves_out_nothing_that_is_pinned() -> None:
     shown = revealing(made, pinning(rest, 2))
 
     assert (1, 2, 4) == shown.kept
-    assert replace(made, kept=(1, 2, 4)) == shown
+    assert replace(made, kept=(1, 2, 4), origin=made.content) == shown
+    assert made.content == shown.content
     assert [HEAD, NOTES, rest[1], rest[2], *rest[4:]] == View(thread(rest), shown).messages()
 
 
@@ -324,4 +327,6 @@ def test_a_record_that_covers_what_is_pinned_is_not_covering() -> None:
     made, other = record(REST, covered=2, adopted=5), pinning([*REST[:4], user("else")], 1)
 
     assert [] == covering([made], other)
-    assert [replace(made, kept=(1,))] == covering([revealing(made, other)], other)
+    assert [replace(made, kept=(1,), origin=made.content)] == covering(
+        [revealing(made, other)], other
+    )

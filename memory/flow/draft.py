@@ -86,6 +86,7 @@ def drafted(
             raise SummaryError(outcome.reason)
         yield from _tell(prompt, events.FellBack(reason=outcome.reason))
         longer = replace(offline or request, cap=request.cap + spare)
+        request = longer
         draft = yield from Extract(request=longer).perform()
         draft = replace(draft, finish_reason=FILTERED) if outcome.filtered else draft
     if not draft.text.strip():  # media, or nothing at all

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from memory import models
@@ -36,6 +37,8 @@ def write_segment(
     Raises:
         SummaryError: There is none, and the offline summariser does not stand in.
     """
+    numbers = [i + 1 + numbering(state) for i in dropped]
+    whole = tuple(originals(prompt, state, dropped, numbers).values())
     request = _request(prompt, context, state, todo, dropped)
     fits = request.source_tokens + request.cap <= readable(prompt, context, state)
     draft, tokens = yield from drafted(
@@ -45,11 +48,10 @@ def write_segment(
         purpose="new",
         messages=len(dropped),
         spare=todo.spare,
+        offline=replace(request, slice=whole, numbers=()),
         obstacle=obstacle(prompt, context, fits=fits),
     )
-    messages = [state.view.thread.rest[i] for i in dropped]
-    numbers = [i + 1 + numbering(state) for i in dropped]
-    return made_of(draft, tokens, context, numbers=numbers, dates=span(messages))
+    return made_of(draft, tokens, context, numbers=numbers, dates=span(whole))
 
 
 def made_of(

@@ -46,6 +46,11 @@ _PASTED: Final = re.compile(
     |conversation|chat)\b|邮件|信|文章|文本|段落|文字|日志|输出|报错|文档|合同|评论|条款|材料|内容
     |原文|代码|故事|通知|公告|聊天记录|短信|稿子|论文|摘要|提示词)[^.!?。！？]{0,60}[:：]\s*$"""
 )
+_WORKED_ON: Final = re.compile(
+    r"""(?xi)[^:：]{0,40}?(?:\b(?:summari[sz]e|translate|proofread|rewrite|rephrase|shorten|polish)\b
+    |总结|翻译|润色|改写|缩写|概括)[^:：.!?。！？]{0,80}[:：](?!//)"""
+)
+"""What asks for work on the text that follows it."""
 _RULES: Final = re.compile(
     r"(?i)\b(?:rules?|instructions?|guidelines?|preferences?)\b|规则|要求|约定"
 )
@@ -138,8 +143,9 @@ def _own_lines(text: str, masked: str) -> Iterator[tuple[int, int]]:
         elif raw.strip():
             if announced:  # and not set off by anything, so nobody can tell where it ends
                 return
-            announced = _announces(raw)
-            yield from _trimmed(masked, start, offset)
+            pasted = _pasted_at(raw)
+            announced = pasted is not None or _announces(raw)
+            yield from _trimmed(masked, start, offset if pasted is None else start + pasted)
 
 
 def _closings(text: str) -> dict[str, int]:
@@ -157,6 +163,12 @@ def _opened(raw: str, start: int, closing: dict[str, int]) -> str:
         return ""
     opened = (found[1] for found in _TAG.finditer(raw))
     return next((tag for tag in opened if closing.get(tag, -1) > start), "")
+
+
+def _pasted_at(raw: str) -> int | None:
+    """Return where a text begins that is to be worked on, on the line that asks for that."""
+    found = _WORKED_ON.match(raw[:_LONGEST_NOTICE])
+    return found.end() if found and raw[found.end() :].strip() else None
 
 
 def _announces(raw: str) -> bool:
