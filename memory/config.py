@@ -81,7 +81,8 @@ class Settings:
         summary_prompt: The instruction for summaries; None for the library's. What stands in it
             is literal, braces included; the length wanted is added to it.
         summary_deadline: Seconds that the summaries of one compaction may take, retries and merges
-            included; a server that keeps sending a byte now and then can take longer.
+            included; a synchronous client waits longer for a server that keeps sending a byte now
+            and then.
         summary_pause: Seconds that a summariser is left alone after three failures in a row, or
             one that no retry mends; twice as long each time it fails again.
         media_tokens: Tokens an image or video is taken to cost before the server said so.

@@ -79,18 +79,23 @@ class AsyncKimiSummarizer:
         Raises:
             SummaryError: There was no answer.
         """
+        import anyio  # noqa: PLC0415  # comes with openai
         from openai import OpenAIError  # noqa: PLC0415  # heavy
         from openai.types.chat import ChatCompletion  # noqa: PLC0415
 
         try:
-            answer = await self._client.post(
-                PATH,
-                cast_to=ChatCompletion,
-                body=request_body(request),
-                options={"max_retries": 0, "timeout": request.deadline},
-            )
+            with anyio.fail_after(request.deadline):
+                answer = await self._client.post(
+                    PATH,
+                    cast_to=ChatCompletion,
+                    body=request_body(request),
+                    options={"max_retries": 0, "timeout": request.deadline},
+                )
         except OpenAIError as error:
             raise _summary_error(error) from error
+        except TimeoutError as error:  # a byte now and then keeps a read from timing out
+            msg = "the summariser did not answer in time"
+            raise SummaryError(msg, retryable=True) from error
         return _draft(answer, request)
 
 
