@@ -29,7 +29,7 @@ class _Health:
 
 
 class Breaker:
-    """Says for each model whether it may be asked now.
+    """Says of each summariser whether it may be asked now.
 
     Its methods replace one value each; of two threads at once one may ask in vain once more.
 
@@ -41,43 +41,43 @@ class Breaker:
         self._pause = pause
         self._known: dict[str, _Health] = {}
 
-    def wait(self, model: str, now: float) -> float:
-        """Return the seconds until `model` may be asked; 0 when it may be asked now.
+    def wait(self, who: str, now: float) -> float:
+        """Return the seconds until `who` may be asked; 0 when it may be asked now.
 
         Where a pause is over, whoever is told so is the only one for the length of another.
         """
-        health = self._known.get(model)
+        health = self._known.get(who)
         if health is None or not health.pauses:
             return 0.0
         if now < health.until:
             return health.until - now
         until = now + self._length(health.pauses)
-        self._known[model] = replace(health, until=until, probing=True)
+        self._known[who] = replace(health, until=until, probing=True)
         return 0.0
 
-    def failed(self, model: str, now: float, *, final: bool = False) -> float:
+    def failed(self, who: str, now: float, *, final: bool = False) -> float:
         """Take note of a failure; return the seconds of the pause that it begins, or 0.
 
         Args:
-            model: Who failed.
+            who: Who failed: a model, and whose key it is asked with.
             now: The time, in seconds.
             final: Whether asking again cannot help, as after a wrong key.
         """
-        health = self._known.get(model, _Health())
+        health = self._known.get(who, _Health())
         if health.pauses and now < health.until and not health.probing:
             return 0.0  # it was asked before the pause began
         failures = health.failures + 1
         if not final and failures < FAILURES and not health.pauses:
-            self._known[model] = replace(health, failures=failures)
+            self._known[who] = replace(health, failures=failures)
             return 0.0
         pauses = health.pauses + 1
         length = self._length(pauses)
-        self._known[model] = _Health(failures, pauses, now + length)
+        self._known[who] = _Health(failures, pauses, now + length)
         return length
 
-    def worked(self, model: str) -> None:
+    def worked(self, who: str) -> None:
         """Take note of a success: the next failure is the first one again."""
-        self._known.pop(model, None)
+        self._known.pop(who, None)
 
     def _length(self, pauses: int) -> float:
         factor: int = min(LONGEST, 2 ** (pauses - 1))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from memory.bodies import Body, ChatBody, ResponsesBody
     from memory.flights import Hold
+    from memory.flow import Prompt
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
 
 __all__ = ("Call",)
@@ -102,7 +103,7 @@ class Call:
             return Answer(response=response, reply=reply)
 
         handler = Handler(manager.outside, writer, perform)
-        return handler.run(send(self._prompt, self._context))
+        return handler.run(send(self._asked_by(writer), self._context))
 
     async def asend(self, request: Callable[[Any], Awaitable[Any]], own: AsyncSummarizer) -> Any:
         """Send the request, fitted, and return the response of the SDK; as `send` in all else."""
@@ -127,7 +128,11 @@ class Call:
             return Answer(response=response, reply=reply)
 
         handler = AsyncHandler(manager.outside, writer, perform)
-        return await handler.run(send(self._prompt, self._context))
+        return await handler.run(send(self._asked_by(writer), self._context))
+
+    def _asked_by(self, writer: object) -> Prompt:
+        """Return the prompt, with who is asked for summaries of it."""
+        return replace(self._prompt, asker=getattr(writer, "asker", ""))
 
     def _listener(self, response: Any, sent: Send, turn: Hold) -> Listener:
         def settle() -> None:

@@ -12,6 +12,7 @@ import functools
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 from weakref import WeakValueDictionary
 
@@ -288,11 +289,21 @@ def _common(base: Any) -> dict[str, Any]:
     }
 
 
+def _asker(client: OpenAI | AsyncOpenAI) -> str:
+    whose = f"{client.base_url} {client.api_key}"
+    return blake2b(whose.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class _Own:
     """The summariser that asks with the caller's client as it is at that moment, without memory."""
 
     client: OpenAI
+
+    @property
+    def asker(self) -> str:
+        """Whose key it asks with; not the key itself."""
+        return _asker(self.client)
 
     def summarize(self, request: SummaryRequest) -> Draft:
         return KimiSummarizer(unwrap(self.client)).summarize(request)
@@ -303,6 +314,11 @@ class _AsyncOwn:
     """As `_Own`, for an asynchronous client."""
 
     client: AsyncOpenAI
+
+    @property
+    def asker(self) -> str:
+        """Whose key it asks with; not the key itself."""
+        return _asker(self.client)
 
     async def summarize(self, request: SummaryRequest) -> Draft:
         return await AsyncKimiSummarizer(unwrap(self.client)).summarize(request)

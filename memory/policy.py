@@ -123,19 +123,15 @@ class Policy:
         if not 0 < self.notes < self.target:
             msg = f"0 < notes < target must hold: notes={self.notes}, target={self.target}"
             raise ConfigError(msg)
-        if not 0 <= self.standing < 1 or not 0 <= self.identifiers < 1:
-            msg = (
-                "standing and identifiers are shares of the limit, from 0 to less than 1: "
-                f"standing={self.standing}, identifiers={self.identifiers}"
-            )
-            raise ConfigError(msg)
-        if self.clear_tool_results not in get_args(Clearing):
-            choices = ", ".join(map(repr, get_args(Clearing)))
-            msg = f"clear_tool_results={self.clear_tool_results!r}: use one of {choices}"
-            raise ConfigError(msg)
-        if self.oversize not in ("raise", "send", "shorten-tool-results"):
-            msg = f'oversize={self.oversize!r}: use "raise", "send" or "shorten-tool-results"'
-            raise ConfigError(msg)
+        for name in ("standing", "identifiers"):
+            if not 0 <= getattr(self, name) < 1:
+                msg = f"{name}={getattr(self, name)} must be a share of the limit, 0 to below 1"
+                raise ConfigError(msg)
+        for name, choices in (("clear_tool_results", Clearing), ("oversize", Oversize)):
+            if getattr(self, name) not in get_args(choices):
+                said = ", ".join(f'"{each}"' for each in get_args(choices))
+                msg = f"{name}={getattr(self, name)!r}: use one of {said}"
+                raise ConfigError(msg)
 
     def limit(self, *, model: str, completion: int | None = None, window: int | None = None) -> int:
         """Return the tokens a prompt for `model` may have.
@@ -235,22 +231,16 @@ class Plan:
 
 
 class _Cut(NamedTuple):
-    place: int
-    """Parts before this one are dropped."""
-    rest: int
-    """Tokens of the view without any notes, were those parts dropped."""
+    place: int  # parts before this one are dropped
+    rest: int  # tokens of the view without any notes, were those parts dropped
     dropped: int
-    fixed: int
-    """Tokens of it that no later compaction can drop either."""
+    fixed: int  # tokens of it that no later compaction can drop either
 
 
 class _Room(NamedTuple):
-    """What the notes may have after a cut, in tokens."""
-
     cap: int
     share: int
-    after: int
-    """What the view is expected to cost then."""
+    after: int  # what the view is expected to cost then
 
 
 def plan(

@@ -12,14 +12,15 @@ __all__ = ("Redact", "every_text", "redacted")
 Redact = Callable[[str], str]
 """Returns a text without what must not be kept; the same for the same text, always."""
 
-_TEXTS = ("content", "reasoning_content", "text", "arguments", "refusal")
+_KEPT = frozenset({"role", "type", "id", "tool_call_id", "name", "url"})
+"""Keys whose texts stay: without them a message could not be sent, or found again."""
 
 
 def redacted(message: WireMessage, redact: Redact | None) -> WireMessage:
-    """Return a message with every text of it redacted: contents, thoughts, arguments of calls.
+    """Return a message with every text of it redacted, also under keys that nobody knows.
 
-    Roles, names and ids stay: without them a conversation cannot be sent. The same object is
-    returned where nothing had to change.
+    Roles, types, names, ids and links stay: without them a conversation cannot be sent. The same
+    object is returned where nothing had to change.
 
     Args:
         message: A wire message.
@@ -55,7 +56,7 @@ def every_text(value: Any, redact: Redact) -> Any:
 
 def _value(key: str, value: Any, redact: Redact) -> Any:
     if isinstance(value, str):
-        return redact(value) if key in _TEXTS else value
+        return value if key in _KEPT else redact(value)
     if isinstance(value, Mapping):
         return {name: _value(name, item, redact) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes):

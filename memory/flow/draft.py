@@ -101,7 +101,8 @@ def _asked(
     prompt: Prompt, context: Context, request: SummaryRequest, obstacle: str | None
 ) -> Flow[_Outcome]:
     """Return what asking came to: at most one request that corrects the first one."""
-    closed = obstacle or (yield from _closed(context, request))
+    who = f"{prompt.asker}{request.model}"
+    closed = obstacle or (yield from _closed(context, who))
     if closed is not None:
         return (yield from _rejected(prompt, request.model, closed))
     outcome = _Outcome(None, FAILED)
@@ -113,23 +114,23 @@ def _asked(
             break
         fault = _judge(context, draft, request)
         if fault is None:
-            context.breaker.worked(request.model)
+            context.breaker.worked(who)
             return _Outcome(draft)
         outcome = yield from _rejected(prompt, draft.author, fault, draft=draft)
         if outcome.filtered:
             break
         request = replace(request, correction=fault)
     if not outcome.filtered:
-        yield from _failed(prompt, context, request.model, final=outcome.final)
+        yield from _failed(prompt, context, request.model, who, final=outcome.final)
     return outcome
 
 
-def _closed(context: Context, request: SummaryRequest) -> Flow[str | None]:
+def _closed(context: Context, who: str) -> Flow[str | None]:
     """Return why nobody is to be asked now, or None."""
     now = yield from Now().perform()
     if context.until != math.inf and context.until - now < SHORTEST:
         return NO_TIME
-    wait = context.breaker.wait(request.model, now)
+    wait = context.breaker.wait(who, now)
     return PAUSED.format(seconds=wait) if wait else None
 
 
@@ -158,9 +159,9 @@ def _rejected(
     return _Outcome(None, reason, filtered=filtered, final=error is not None and error.final)
 
 
-def _failed(prompt: Prompt, context: Context, model: str, *, final: bool) -> Flow[None]:
+def _failed(prompt: Prompt, context: Context, model: str, who: str, *, final: bool) -> Flow[None]:
     now = yield from Now().perform()
-    if pause := context.breaker.failed(model, now, final=final):
+    if pause := context.breaker.failed(who, now, final=final):
         yield from _tell(prompt, events.SummarizerPaused(model=model, seconds=pause))
 
 

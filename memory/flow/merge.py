@@ -122,6 +122,8 @@ def _merged(
     older, newer = two
     numbers = sorted({*older.numbers, *newer.numbers})
     messages = originals(prompt, state, dropped, numbers)
+    if CALLER in (older.author, newer.author):  # says what the messages may not
+        messages = {}
     request = whole = _request(context, prompt, messages, (), cap)
     room = readable(prompt, context, state)
     most = min(room, state.budget.limit) - cap

@@ -78,6 +78,7 @@ class Prompt:
         lasting: Those of them that are pinned in the conversation, and not for this call only.
         quoted: The sentences that the notes have to quote; None where nobody said which.
         redact: What is done to texts before they are stored or sent to a summariser.
+        asker: Whose key summaries are asked for with; one that fails says nothing of another.
         shareable: Whether a request for a summary can repeat the prompt as it was sent.
     """
 
@@ -99,6 +100,7 @@ class Prompt:
     lasting: frozenset[bytes] = frozenset()
     quoted: tuple[str, ...] | None = None
     redact: Redact | None = None
+    asker: str = ""
     shareable: bool = True
 
     @property

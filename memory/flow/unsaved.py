@@ -11,7 +11,7 @@ __all__ = ("Unsaved",)
 
 LOGS = 256
 """Of how many logs records are kept, the latest ones."""
-MOST = 8
+MOST = 64
 """How many are kept for one log, the latest ones."""
 
 

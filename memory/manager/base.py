@@ -87,8 +87,9 @@ class Manager:
             random one.
         settings_file: A TOML file with settings.
         redact: Returns a text without what must not be kept, the same for the same text. It is
-            applied to every text before that is stored or sent to a summariser; requests of the
-            caller's own go out as they are. Where it raises, nothing is stored.
+            applied to every text before that is stored or sent to a summariser, but for names,
+            ids and URLs; requests of the caller's own go out as they are. Where it raises,
+            nothing is stored.
         **options: The settings; see `memory.config.Settings`.
 
     Raises:
