@@ -86,7 +86,11 @@ class Thread:
 
     def is_pinned(self, index: int) -> bool:
         """Return whether a message of the rest has to stay verbatim."""
-        return bool(self.pinned) and self.mark(index) in self.pinned
+        if not self.pinned:
+            return False
+        return (
+            self.mark(index) in self.pinned or self.seen[self.start + index].digest in self.pinned
+        )
 
     def mark(self, index: int) -> bytes:
         """Return the digest of a message of the rest as it is put on record."""

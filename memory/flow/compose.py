@@ -16,7 +16,7 @@ from memory.flow.quotes import (
 )
 from memory.flow.state import Context, Prompt, State
 from memory.identity import digest
-from memory.messages import last_user
+from memory.messages import last_user, role_of
 from memory.notes import render
 from memory.policy import NOTES_FRAME, SEGMENT_FRAME
 from memory.records import Compaction, Identifier, Segment, Shortened, Standing
@@ -81,16 +81,15 @@ def _adopted(state: State, change: Change, covered: int) -> int:
     """Return how many messages an input has to begin with to follow a record.
 
     All there are, but for what the next input may say otherwise. Where results are cleared and
-    nothing is dropped, those up to the last result are enough.
+    nothing is dropped, what decided on that is enough: all up to the reply to the last result.
     """
     thread, base = state.view.thread, state.view.record
     if change.before or not change.cleared:
         return thread.settled
-    least = max(covered, 1 + max(each.index for each in change.cleared))
-    if base is None:
-        return least
-    known = thread.links[base.adopted : base.adopted + 1] == [base.adoption]
-    return max(least, base.adopted) if known else thread.settled
+    last = max(i for i, message in enumerate(thread.rest) if role_of(message) == "tool")
+    least = max(covered, min(last + 2, thread.settled))
+    known = base and thread.links[base.adopted : base.adopted + 1] == [base.adoption]
+    return max(least, base.adopted) if base and known else least
 
 
 def requoted(prompt: Prompt, context: Context, state: State) -> State:

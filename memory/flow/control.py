@@ -54,18 +54,18 @@ def compact(
     thread = prompt.thread()
     if upto is not None:
         check_place(upto, len(thread.rest))
-    context = yield from in_time(context)
     state = yield from resume(prompt, context, thread)
 
     def smaller(now: State) -> Flow[State]:
+        timed = yield from in_time(context)
         if summary is not None:
-            return (yield from _in_words(prompt, context, now, upto, summary))
-        todo = _plan(context, now, upto)
+            return (yield from _in_words(prompt, timed, now, upto, summary))
+        todo = _plan(timed, now, upto)
         if todo.action == "send":
             return now
         if upto is None:
-            return (yield from compact_by_plan(prompt, context, now, todo))
-        return (yield from _in_steps(prompt, context, now, upto))
+            return (yield from compact_by_plan(prompt, timed, now, todo))
+        return (yield from _in_steps(prompt, timed, now, upto))
 
     after = yield from alone(prompt, context, state, smaller, done=lambda _: False)
     return None if after.view.record == state.view.record else after.view.record

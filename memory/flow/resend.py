@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from memory import events, models
-from memory.flow.compact import alone, summarized
+from memory.flow.compact import alone, in_time, summarized
 from memory.flow.effects import Emit, Flow
 from memory.flow.fit import fit_or_pass, fitted_by
 from memory.flow.resume import resume
@@ -123,7 +123,8 @@ def shed_media(prompt: Prompt, context: Context, refused: Remedy) -> Flow[Remedy
 
     def smaller(now: State) -> Flow[State]:
         todo = now.plan_cut(context.policy, place=_last_media(now) or 0)
-        return (yield from summarized(prompt, context, now, todo))
+        timed = yield from in_time(context)
+        return (yield from summarized(prompt, timed, now, todo))
 
     state = yield from alone(
         prompt, context, state, smaller, done=lambda now: _last_media(now) is None

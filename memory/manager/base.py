@@ -36,7 +36,6 @@ from memory.outside import Outside
 from memory.records import SEPARATOR, Compaction, Entry, Logged, Match, Usage
 from memory.redaction import Redact
 from memory.stores import VolatileStore
-from memory.view import Thread
 from memory.vocabulary import Tokenizer, resolve
 
 if TYPE_CHECKING:
@@ -218,7 +217,7 @@ class Manager:
             StoreError: The store cannot be read.
         """
         messages = wire(messages)
-        thread = Thread.of(messages)
+        thread = Prompt(messages=messages, model="", redact=self.outside.redact).thread()
         links = set(thread.links)
         user = self.effective().get("user", "")
         records = self.outside.perform(Load(key=log_key(self.namespace, thread, user=user))).records
