@@ -159,7 +159,7 @@ class Handler(_Holding):
         try:
             for attempt in Retrying(**_retries(request)):
                 with attempt:
-                    return summarizer.summarize(_in_time(request, attempt.retry_state))
+                    return _checked(summarizer.summarize(_in_time(request, attempt.retry_state)))
         except SummaryError:
             raise
         except Exception as error:
@@ -230,12 +230,25 @@ class AsyncHandler(_Holding):
         try:
             async for attempt in AsyncRetrying(**_retries(request)):
                 with attempt:
-                    return await summarizer.summarize(_in_time(request, attempt.retry_state))
+                    timed = _in_time(request, attempt.retry_state)
+                    return _checked(await summarizer.summarize(timed))
         except SummaryError:
             raise
         except Exception as error:
             raise SummaryError(_failure(error)) from error
         raise SummaryError(_NEVER)
+
+
+def _checked(draft: object) -> Draft:
+    """Return what a summariser returned, if that is a draft.
+
+    Raises:
+        SummaryError: It is something else.
+    """
+    if isinstance(draft, Draft):
+        return draft
+    msg = f"a summariser has to return a memory.summary.Draft, and returned {type(draft).__name__}"
+    raise SummaryError(msg)
 
 
 async def _slept(seconds: float) -> None:

@@ -13,12 +13,13 @@ from memory.flow.compose import Change, composed
 from memory.flow.effects import Claim, Emit, Flow, Load, Log, Now, Release
 from memory.flow.log import append, compacted, failed, gone, key_of
 from memory.flow.merge import merged, written_anew
+from memory.flow.past import Past
 from memory.flow.resume import resume
 from memory.flow.segment import readable, write_segment
 from memory.flow.state import Context, Prompt, State, measured
 from memory.policy import SMALLEST_SEGMENT, Plan
 from memory.records import Compaction, Segment, Shortened
-from memory.view import View
+from memory.view import Thread, View
 
 __all__ = ("alone", "compact", "in_time", "summarized")
 
@@ -200,6 +201,16 @@ def _within_window(
     return replace(less, cap=cap, spare=todo.spare // 2, share=todo.share)
 
 
+def _is_forgotten(prompt: Prompt, record: Compaction) -> Flow[bool]:
+    """Return whether a conversation that was on record has lost what a record stands for."""
+    begun = prompt.joined.start if prompt.joined else record.covered
+    if prompt.log is None or begun < record.covered:
+        return False
+    known = Past.of((yield from Load(key=prompt.log).perform()))
+    links = Thread.of(known.messages, start=0).links
+    return links[record.covered : record.covered + 1] != [record.coverage]
+
+
 def _put_on_record(
     prompt: Prompt, context: Context, state: State, record: Compaction, log: Log, *, paid: bool
 ) -> Flow[State | None]:
@@ -213,6 +224,8 @@ def _put_on_record(
     thread = state.view.thread
     originals = gone(record)
     try:
+        if (yield from _is_forgotten(prompt, record)):
+            return None
         try:
             yield from append(prompt, thread, record, originals=originals, onto=log)
         except ConflictError as conflict:
