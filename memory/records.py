@@ -123,6 +123,8 @@ class Segment:
     gaps: tuple[tuple[int, int], ...] = ()
     """Runs of messages between its first and its last that it does not cover: they were sent
     verbatim, or another segment covers them."""
+    own: bool = False
+    """Whether it holds words that the caller gave, which may say more than its messages."""
     refused: bool = False
     """Whether a summariser refused its messages for their content: it is not asked again."""
     dates: tuple[str, str] = ("", "")

@@ -103,7 +103,11 @@ def _in_words(
     made = made_of(draft, tokens, context, numbers=sorted(own), dates=("", ""))
     share = state.notes.segments + made.tokens + SEGMENT_FRAME
     todo = replace(todo, action="compact", share=max(todo.share, share))
-    return (yield from summarized(prompt, context, state, todo, written=replace(made, prompt="")))
+    return (
+        yield from summarized(
+            prompt, context, state, todo, written=replace(made, prompt="", own=True)
+        )
+    )
 
 
 def _plan(context: Context, state: State, upto: int | None) -> Plan:

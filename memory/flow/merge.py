@@ -81,7 +81,7 @@ def written_anew(
 
 
 def _is_extract(segment: Segment) -> bool:
-    return segment.author == OFFLINE and not segment.refused
+    return segment.author == OFFLINE and not segment.refused and not segment.own
 
 
 def pair(segments: Sequence[Segment]) -> int:
@@ -122,7 +122,7 @@ def _merged(
     older, newer = two
     numbers = sorted({*older.numbers, *newer.numbers})
     messages = originals(prompt, state, dropped, numbers)
-    if CALLER in (older.author, newer.author):  # says what the messages may not
+    if older.own or newer.own:
         messages = {}
     request = whole = _request(context, prompt, messages, (), cap)
     room = readable(prompt, context, state)
@@ -142,7 +142,7 @@ def _merged(
     )
     anew = messages and (not request.previous or draft.author == OFFLINE)
     depth = 1 if anew else 1 + max(older.depth, newer.depth)
-    return made_of(
+    made = made_of(
         draft,
         tokens,
         context,
@@ -151,6 +151,7 @@ def _merged(
         level=1 + max(older.level, newer.level),
         depth=depth,
     )
+    return replace(made, own=older.own or newer.own)
 
 
 def _joined(context: Context, older: Segment, newer: Segment) -> Segment:
@@ -166,7 +167,7 @@ def _joined(context: Context, older: Segment, newer: Segment) -> Segment:
         level=1 + max(older.level, newer.level),
         depth=max(older.depth, newer.depth),
     )
-    return replace(made, prompt=newer.prompt)
+    return replace(made, prompt=newer.prompt, own=older.own or newer.own)
 
 
 def _request(
