@@ -95,7 +95,7 @@ class Handler(_Holding):
 
     Args:
         outside: Everything but the summariser.
-        summarizer: Who writes summaries; None for the offline one.
+        summarizer: Who writes summaries, `writer` from then on; None for the offline one.
         send: Sends a request; None where flows send nothing.
     """
 
@@ -105,7 +105,7 @@ class Handler(_Holding):
         summarizer: Summarizer | None,
         send: Callable[[Send], Answer] | None = None,
     ) -> None:
-        self._summarizer = summarizer
+        self.writer = summarizer
         self._send = send
         super().__init__(outside)
 
@@ -119,8 +119,8 @@ class Handler(_Holding):
     def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect and return the reply."""
         match effect:
-            case Summarize(request=request) if self._summarizer is not None:
-                return self._summarize(request, self._summarizer)
+            case Summarize(request=request) if self.writer is not None:
+                return self._summarize(request, self.writer)
             case Send() if self._send is not None:
                 return self._send(effect)
             case Claim() | Enter() | Await() | Opened() | Sleep():
@@ -128,7 +128,7 @@ class Handler(_Holding):
             case Release():
                 return self._claim.release()
             case Spawn(flow=flow):
-                beside = Handler(self._outside, self._summarizer)
+                beside = Handler(self._outside, self.writer)
                 return self._outside.background.thread(lambda: beside.run(flow))
         return self._outside.perform(_offline(effect))
 
@@ -176,7 +176,7 @@ class AsyncHandler(_Holding):
         summarizer: AsyncSummarizer | None,
         send: Callable[[Send], Awaitable[Answer]] | None = None,
     ) -> None:
-        self._summarizer = summarizer
+        self.writer = summarizer
         self._send = send
         super().__init__(outside)
 
@@ -190,8 +190,8 @@ class AsyncHandler(_Holding):
     async def perform(self, effect: Effect[Any]) -> Any:
         """Perform an effect and return the reply."""
         match effect:
-            case Summarize(request=request) if self._summarizer is not None:
-                return await self._summarize(request, self._summarizer)
+            case Summarize(request=request) if self.writer is not None:
+                return await self._summarize(request, self.writer)
             case Send() if self._send is not None:
                 return await self._send(effect)
             case Claim() | Enter() | Await() | Opened() | Sleep():
@@ -199,7 +199,7 @@ class AsyncHandler(_Holding):
             case Release():
                 return self._claim.release()
             case Spawn(flow=flow):
-                beside = AsyncHandler(self._outside, self._summarizer)
+                beside = AsyncHandler(self._outside, self.writer)
                 return self._outside.background.task(beside.run(flow))
         return await self._outside.aperform(_offline(effect))
 

@@ -13,7 +13,7 @@ __all__ = ("Redact", "every_text", "redacted")
 Redact = Callable[[str], str]
 """Returns a text without what must not be kept; the same for the same text, always."""
 
-_clean: GenerationCache[str] = GenerationCache(entries=8_192, weight=1 << 23)
+_clean: GenerationCache[tuple[Redact, str]] = GenerationCache(entries=8_192, weight=1 << 23)
 """What came of the latest texts: a conversation is redacted again with every request."""
 _KEPT = frozenset({"role", "type", "id", "tool_call_id", "name", "url"})
 """Keys whose texts stay: without them a message could not be sent, or found again."""
@@ -36,14 +36,14 @@ def redacted(message: WireMessage, redact: Redact | None) -> WireMessage:
         return message
 
     def checked(text: str) -> str:
-        known = _clean.get((redact, text))
-        if known is not None:
-            return known
+        known = _clean.get((id(redact), text))
+        if known is not None and known[0] is redact:
+            return known[1]
         clean: object = redact(text)
         if not isinstance(clean, str):
             msg = f"redact has to return a text, and returned a {type(clean).__name__}"
             raise TypeError(msg)
-        return _clean.put((redact, text), clean, weight=len(text))
+        return _clean.put((id(redact), text), (redact, clean), weight=len(text))[1]
 
     changed = {key: _value(key, value, checked) for key, value in message.items()}
     return message if changed == dict(message) else changed

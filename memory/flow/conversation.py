@@ -107,7 +107,8 @@ def _joined(
     joint = [*(prompt.messages[: len(head)] or known.head), *before, *new]
     same = len(joint) == len(prompt.messages)
     messages = prompt.messages if same else joint
-    return replace(_with_pins(prompt, known), messages=messages, joined=joined)
+    prompt = replace(_with_pins(prompt, known), known=len(before))
+    return replace(prompt, messages=messages, joined=joined)
 
 
 def _with_pins(prompt: Prompt, known: Past) -> Prompt:
@@ -254,7 +255,8 @@ def whole(prompt: Prompt) -> Flow[Prompt]:
     if prompt.log is None:
         return prompt
     known = yield from past(prompt.log)
-    return replace(_with_pins(prompt, known), messages=[*known.head, *known.messages])
+    said = [*known.head, *known.messages]
+    return replace(_with_pins(prompt, known), messages=said, known=len(known.messages))
 
 
 def add(key: LogKey, messages: Sequence[WireMessage]) -> Flow[int]:

@@ -12,7 +12,6 @@ from memory.flow.segment import numbering
 from memory.flow.state import Context, Prompt, State
 from memory.messages import WireMessage, text_of
 from memory.records import Identifier, Segment, Standing
-from memory.redaction import redacted
 from memory.standing import standing
 
 __all__ = (
@@ -42,8 +41,8 @@ def standing_instructions(
     """
     record, rest = state.view.record, state.view.thread.rest
     gone = set(dropped)
-    later = [redacted(rest[i], prompt.redact) for i in state.view.loose if i not in gone]
-    left = [redacted(rest[i], prompt.redact) for i in dropped]
+    later = [prompt.clean(rest[i], i) for i in state.view.loose if i not in gone]
+    left = [prompt.clean(rest[i], i) for i in dropped]
     base = record.standing if record else ()
     if prompt.quoted is not None:  # what a user asked for too stays when it is not pinned any more
         base = tuple(_unpinned(base))
@@ -110,7 +109,7 @@ def identifiers(
         return ()
     record, rest = state.view.record, state.view.thread.rest
     known = record.identifiers if record and numbering(state) else ()
-    messages: list[WireMessage] = [redacted(rest[i], prompt.redact) for i in gone]
+    messages: list[WireMessage] = [prompt.clean(rest[i], i) for i in gone]
     ranked = ledger.identifiers(messages, known=known)
     return ledger.fitting(ranked, room=room, count=context.meter.text, shown="\n".join(shown))
 

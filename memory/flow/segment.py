@@ -14,7 +14,6 @@ from memory.flow.state import Context, Prompt, State
 from memory.messages import WireMessage
 from memory.policy import Plan
 from memory.records import Segment
-from memory.redaction import redacted
 from memory.summary import Draft, SummaryRequest, form_for, prompt_id
 
 __all__ = ("made_of", "numbering", "obstacle", "originals", "readable", "write_segment")
@@ -126,7 +125,7 @@ def originals(
     record, rest = state.view.record, state.view.thread.rest
     kept = set(record.kept if record else ()) - set(dropped)
     indexes = [number - 1 - before for number in numbers]
-    return {i + 1 + before: redacted(rest[i], prompt.redact) for i in indexes if i not in kept}
+    return {i + 1 + before: prompt.clean(rest[i], i) for i in indexes if i not in kept}
 
 
 def _request(
@@ -135,7 +134,7 @@ def _request(
     view = state.view
     sizes = dict(zip(view.loose, state.sizes, strict=True))
     model = context.summarizer_model or prompt.model
-    rest = tuple(redacted(view.thread.rest[i], prompt.redact) for i in dropped)
+    rest = tuple(prompt.clean(view.thread.rest[i], i) for i in dropped)
     shareable = prompt.shareable and prompt.redact is None
     form = form_for(rest, same_model=shareable and model == prompt.model)
     before = numbering(state)

@@ -10,7 +10,7 @@ from memory.breaker import Breaker
 from memory.counts import Counts
 from memory.flow.unsaved import Unsaved
 from memory.identity import Seen, link, see
-from memory.messages import WireMessage
+from memory.messages import WireMessage, head_length
 from memory.meter import Meter
 from memory.notes import Role
 from memory.policy import (
@@ -78,6 +78,7 @@ class Prompt:
         lasting: Those of them that are pinned in the conversation, and not for this call only.
         quoted: The sentences that the notes have to quote; None where nobody said which.
         redact: What is done to texts before they are stored or sent to a summariser.
+        known: How many of the messages after the head came from the record, and are redacted.
         asker: Whose key summaries are asked for with; one that fails says nothing of another.
         shareable: Whether a request for a summary can repeat the prompt as it was sent.
     """
@@ -100,6 +101,7 @@ class Prompt:
     lasting: frozenset[bytes] = frozenset()
     quoted: tuple[str, ...] | None = None
     redact: Redact | None = None
+    known: int = 0
     asker: str = ""
     shareable: bool = True
 
@@ -108,11 +110,21 @@ class Prompt:
         """The namespace that records are kept in and looked for."""
         return self.namespace.partition(SEPARATOR)[0]
 
+    def clean(self, message: WireMessage, index: int) -> WireMessage:
+        """Return a message as it is put on record.
+
+        Args:
+            message: The message.
+            index: Its place, counted from 0 without the head.
+        """
+        return message if 0 <= index < self.known else redacted(message, self.redact)
+
     def thread(self, *, seen: Sequence[Seen] | None = None, linked: bool = True) -> Thread:
         """Return the messages as head and rest."""
         stored = None
         if self.redact is not None:
-            stored = see([redacted(message, self.redact) for message in self.messages])
+            start = head_length(self.messages)
+            stored = see([self.clean(m, i - start) for i, m in enumerate(self.messages)])
         return Thread.of(self.messages, seen=seen, linked=linked, pinned=self.pinned, stored=stored)
 
 

@@ -132,7 +132,8 @@ class Conversation(Named):
             HistoryError: There are fewer messages.
             StoreError: The store cannot be read.
         """
-        flow = compact(self._prompt(model), self._context, upto=upto, summary=summary)
+        prompt = self._asked(model, self._manager.handler(lent=True))
+        flow = compact(prompt, self._context, upto=upto, summary=summary)
         return self._manager.handler(lent=True).run(flow)
 
     def expand(self, segment: Segment | str) -> list[WireMessage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from memory import models
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from memory.flow import Context, Flow, LogKey
+    from memory.handlers import AsyncHandler, Handler
     from memory.manager.base import Manager
     from memory.redaction import Redact
 
@@ -71,6 +73,10 @@ class Named:
         options = {**self._base.effective(), **self._options}
         keep, place = models.keeps_reasoning(model), self._base.placement(options)
         return Prompt(messages=(), model=model, keep_reasoning=keep, **place)
+
+    def _asked(self, model: str, handler: Handler | AsyncHandler) -> Prompt:
+        """Return a prompt whose summaries are asked for by a handler."""
+        return replace(self._prompt(model), asker=getattr(handler.writer, "asker", ""))
 
     def _other(self, name: str | None) -> str:
         return f"{self.name}~{secrets.token_hex(4)}" if name is None else name
