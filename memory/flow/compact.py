@@ -143,6 +143,9 @@ def _changed(
     )
     record = yield from composed(prompt, context, state, change)
     smaller = State.of(prompt, context, View(thread, record))
+    if record.identifiers and (over := smaller.counts.total - smaller.budget.trigger) > 0:
+        record = yield from composed(prompt, context, state, replace(change, less=2 * over))
+        smaller = State.of(prompt, context, View(thread, record))
     record = replace(record, tokens_before=state.counts.total, tokens_after=smaller.counts.total)
     record = measured(prompt, context, thread, record)
     paid = todo is not None

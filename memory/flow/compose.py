@@ -34,12 +34,14 @@ class Change:
         dropped: The messages that leave the view, by index.
         before: Where the part stands up to which everything is covered.
         cleared: The tool results that are not shown any more.
+        less: Tokens that quotes have to do without, since they turned out dearer than they count.
     """
 
     segments: tuple[Segment, ...]
     dropped: Sequence[int] = ()
     before: int = 0
     cleared: tuple[Shortened, ...] = ()
+    less: int = 0
 
 
 def composed(prompt: Prompt, context: Context, state: State, change: Change) -> Flow[Compaction]:
@@ -47,7 +49,7 @@ def composed(prompt: Prompt, context: Context, state: State, change: Change) -> 
     covered, kept = _covered(state, change)
     short = _shortened(state, change, covered, kept)
     gone = _gone(state, covered, kept, short)
-    room = _room(state, gone, change.segments)
+    room = max(0, _room(state, gone, change.segments) - change.less)
     share = context.policy.standing * state.budget.limit
     said = yield from standing_instructions(
         prompt, context, state, change.dropped, room=min(share, room)

@@ -75,6 +75,7 @@ def fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
 def _lower(prompt: Prompt, context: Context, state: State) -> Flow[State]:
     """Return a view under the limit, by compactions and whatever the policy allows beside them."""
     context = yield from in_time(context)
+    stuck = 0
     for _ in range(PASSES):
         todo = state.plan(context.policy)
         if todo.missing:
@@ -84,7 +85,8 @@ def _lower(prompt: Prompt, context: Context, state: State) -> Flow[State]:
         if todo.action == "compact":
             state = yield from compact(prompt, context, state, todo)
         done = state.counts.total <= state.budget.limit
-        if todo.missing or done or state.counts.total >= before:
+        stuck += state.counts.total >= before
+        if todo.missing or done or todo.action == "send" or stuck > 1:
             break
     return state
 
