@@ -214,7 +214,8 @@ class _Writer:
         return sentence
 
     def _any(self, slot: re.Match[str]) -> str:
-        return self._chance.choice(slot[1].split("|"))
+        forms: list[str] = str(slot[1]).split("|")
+        return self._chance.choice(forms)
 
     def _fact(self, form: str) -> Fact:
         words: list[str] = []
