@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench import LONG, Workbench, talk
+
 from memory.errors import StoreError
 from memory.records import Compaction, LogKey
 from memory.stores import VolatileStore
-from tests.workbench import LONG, Workbench, talk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
