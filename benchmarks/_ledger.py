@@ -30,11 +30,11 @@ from benchmarks._corpora import add_data_argument, chained
 from benchmarks._measures import count as kimi_tokens
 from benchmarks._measures import leaves, shown
 from benchmarks._report import Check, Report, Row
+from benchmarks._stubs import Void
 from memory import ledger
 from memory.manager import MemoryManager
 from memory.messages import head_length, last_user, split, tool_calls
 from memory.replay import Step, steps
-from memory.summary import Draft, SummaryRequest
 
 __all__ = ("Recall", "Setting", "main", "managed", "measure", "readable", "simulated", "values")
 
@@ -120,14 +120,6 @@ class Recall:
                 self.found += value in view
                 if value not in view:
                     self.missing.append((name, len(step.messages), value))
-
-
-class Void:
-    """A summariser whose text passes for a summary and says nothing."""
-
-    def summarize(self, request: SummaryRequest, /) -> Draft:  # noqa: ARG002
-        """Return the same draft every time."""
-        return Draft(text="The work went on.", author="void")
 
 
 def values(message: Message) -> Iterator[str]:

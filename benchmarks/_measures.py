@@ -26,7 +26,6 @@ __all__ = (
     "leaves",
     "mean",
     "probes",
-    "reference_recall",
     "sentences",
     "shown",
     "sizes",
@@ -149,15 +148,6 @@ def leaves(value: object) -> list[str]:
         return []
     text = str(value)
     return [text] if len(text) >= _LEAST else []
-
-
-def reference_recall(values: Iterable[str], *, view: str, history: str) -> tuple[int, int]:
-    """Return how many values are in the view, and how many are in the history.
-
-    Those that the history does not have could not be known before the call, and do not count.
-    """
-    known = [value for value in values if value in history]
-    return sum(value in view for value in known), len(known)
 
 
 def interval(

@@ -113,6 +113,14 @@ class View:
     record: Compaction | None = None
 
     @property
+    def base(self) -> Compaction:
+        """The record it follows, or without one a record that changes nothing."""
+        if self.record is not None:
+            return self.record
+        link = self.thread.links[0]
+        return Compaction(covered=0, coverage=link, adopted=0, adoption=link)
+
+    @property
     def loose(self) -> list[int]:
         """The messages of the rest that are sent verbatim, by index, in order."""
         size = len(self.thread.rest)

@@ -6,52 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chats import NAME, kept, result
+from chats import NAME
 from fake_kimi_requests import assistant, user
 from kimi_clients import HEAD, ask, sent, talk
+from noted import EXCHANGE, ROOMY, RULE, WORDS, made, notes_of, talked
 
 from memory import Conversation, MemoryManager, QueueHook
 from memory.client import manager_of
 from memory.errors import ConfigError, HistoryError
 from memory.events import StandingCapped
-from memory.records import Compaction, Standing
-from memory.testing import FakeKimi
-
-ROOMY = 10_000
-WORDS = "We booked sixty crates in; Ann signed for them."
-RULE = "Always weigh twice."
-EXCHANGE: list[dict[str, Any]] = [
-    {
-        "role": "assistant",
-        "content": "",
-        "tool_calls": [
-            {"id": "w:0", "type": "function", "function": {"name": "weigh", "arguments": "{}"}}
-        ],
-    },
-    result("w:0"),
-]
-
-
-def talked(
-    turns: int = 20, *, budget: int = ROOMY, **options: Any
-) -> tuple[FakeKimi, Any, Conversation]:
-    """Return a server, a client and a conversation of so many turns that were added to it."""
-    fake = FakeKimi()
-    client, conversation = kept(fake, budget=budget, **options)
-    conversation.add([*talk(turns), assistant("Noted.")])
-    return fake, client, conversation
-
-
-def made(record: Compaction | None) -> Compaction:
-    """Return a compaction that there has to be."""
-    assert record is not None
-    return record
-
-
-def notes_of(conversation: Conversation) -> str:
-    """Return the notes that would be sent; empty where there are none."""
-    found = [m["content"] for m in conversation.messages() if "<conversation-" in str(m["content"])]
-    return found[0] if found else ""
+from memory.records import Standing
 
 
 class TestPinnedMessages:

@@ -93,7 +93,5 @@ def _old_results(state: State) -> list[int]:
 
 def _without(view: View, places: Sequence[int]) -> Compaction:
     """Return a record under which these results are not shown."""
-    links = view.thread.links
-    base = view.record or Compaction(covered=0, coverage=links[0], adopted=0, adoption=links[0])
     gone = (Shortened(index=index, head=0, tail=0) for index in places)
-    return replace(base, shortened=(*base.shortened, *gone))
+    return replace(view.base, shortened=(*view.base.shortened, *gone))

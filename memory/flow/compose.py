@@ -98,18 +98,13 @@ def requoted(prompt: Prompt, context: Context, state: State) -> State:
     """Return a view whose notes quote what is pinned now; the same where they do."""
     if prompt.quoted is None:
         return state
-    record, thread = state.view.record, state.view.thread
-    held = record.standing if record else ()
-    if (record.pins if record else None) == pins_of(prompt.quoted):
+    base, thread, pins = state.view.base, state.view.thread, pins_of(prompt.quoted)
+    if base.pins == pins:
         return state
-    base = record or Compaction(
-        covered=0, coverage=thread.links[0], adopted=0, adoption=thread.links[0]
-    )
     share = context.policy.standing * state.budget.limit
-    said = capped(context, pinned(prompt, held), share)
+    said = capped(context, pinned(prompt, base.standing), share)
     adopted = thread.settled
-    link, pins = thread.links[adopted], pins_of(prompt.quoted)
-    base = replace(base, adopted=adopted, adoption=link, pins=pins)
+    base = replace(base, adopted=adopted, adoption=thread.links[adopted], pins=pins)
     made = _with_message(context, state, base, said, base.identifiers)
     return State.of(prompt, context, View(thread, made))
 

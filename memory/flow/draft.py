@@ -15,7 +15,7 @@ from memory.meter import believed
 from memory.notes import ELIDED
 from memory.summary import Draft, SummaryRequest
 
-__all__ = ("FILTERED", "OFFLINE", "drafted", "text_tokens")
+__all__ = ("FILTERED", "OFFLINE", "drafted")
 
 OFFLINE = "extractive"
 """The author of what was written without a model."""
@@ -85,13 +85,12 @@ def drafted(
         if not context.stands_in:
             raise SummaryError(outcome.reason)
         yield from _tell(prompt, events.FellBack(reason=outcome.reason))
-        longer = replace(offline or request, cap=request.cap + spare)
-        request = longer
-        draft = yield from Extract(request=longer).perform()
+        request = replace(offline or request, cap=request.cap + spare)
+        draft = yield from Extract(request=request).perform()
         draft = replace(draft, finish_reason=FILTERED) if outcome.filtered else draft
     if not draft.text.strip():  # media, or nothing at all
         draft = replace(draft, text=ELIDED.format(count=messages), tokens=None)
-    tokens = text_tokens(context, draft)
+    tokens = _tokens(context, draft)
     accepted = events.Accepted(author=draft.author, tokens=round(tokens), cap=request.cap)
     yield from _tell(prompt, accepted)
     return draft, tokens
@@ -172,11 +171,11 @@ def _judge(context: Context, draft: Draft, request: SummaryRequest) -> str | Non
         draft,
         cap=request.cap,
         source_tokens=request.source_tokens,
-        tokens=text_tokens(context, draft),
+        tokens=_tokens(context, draft),
     )
 
 
-def text_tokens(context: Context, draft: Draft) -> float:
+def _tokens(context: Context, draft: Draft) -> float:
     """Return what a text costs: as reported, unless that cannot be true."""
     counted = context.meter.text(draft.text.strip())
     if draft.tokens is None or context.meter.counter.exact:

@@ -207,8 +207,7 @@ def _shortened(prompt: Prompt, context: Context, state: State) -> State | None:
 
 def _with_shortened(view: View, short: Sequence[Shortened]) -> Compaction:
     thread = view.thread
-    root, link = thread.links[0], thread.links[thread.settled]
-    base = view.record or Compaction(covered=0, coverage=root, adopted=0, adoption=root)
+    base, link = view.base, thread.links[thread.settled]
     again = {item.index for item in short}
     kept = tuple(item for item in base.shortened if item.index not in again)
     return replace(base, adopted=thread.settled, adoption=link, shortened=(*kept, *short))

@@ -37,12 +37,12 @@ def merged(
     Raises:
         SummaryError: A text could not be had, and the offline summariser does not stand in.
     """
-    left = tuple(segments)
+    left, dropped = tuple(segments), state.dropped(todo)
     while len(left) > 1 and _size(left) > todo.share:
         place = pair(left)
         cap = _cap(left, place, todo)
         two = (left[place], left[place + 1])
-        one = yield from _merged(prompt, context, state, two, cap=cap, dropped=state.dropped(todo))
+        one = yield from _merged(prompt, context, state, two, cap=cap, dropped=dropped)
         left = (*left[:place], one, *left[place + 2 :])
     if left and _size(left) > todo.share:
         return (_clipped(context, left[0], todo.share - SEGMENT_FRAME),)
