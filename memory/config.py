@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from memory.breaker import PAUSE
 from memory.errors import ConfigError
+from memory.flow import Severity
 from memory.notes import Role
 from memory.policy import FLOOR_OF_TARGET, Clearing, Oversize, Policy
 
@@ -32,6 +33,7 @@ _TEXTS = frozenset(
         "summarizer_model",
         "summary_prompt",
         "compaction",
+        "check",
     }
 )
 
@@ -57,6 +59,7 @@ class Options(TypedDict, total=False):
     ahead: float
     choice: int
     turn_wait: float
+    check: Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,8 @@ class Settings:
         ahead: The share of the limit from which a summary is written in the background.
         choice: Which choice of a reply goes on record where there are several, from 0.
         turn_wait: Seconds that a turn of a conversation waits for the turn before.
+        check: Whether every prompt is judged by `memory.invariants` before it is sent: `"off"`,
+            `"event"` (`memory.events.InvariantBroken`) or `"raise"` an `InvariantError`.
     """
 
     budget: int | None = None
@@ -112,6 +117,7 @@ class Settings:
     ahead: float = 0.8
     choice: int = 0
     turn_wait: float = 60.0
+    check: Severity = "off"
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -127,6 +133,7 @@ class Settings:
             _text(name, getattr(self, name))
         _one_of("notes_role", self.notes_role, get_args(Role))
         _one_of("compaction", self.compaction, get_args(Mode))
+        _one_of("check", self.check, get_args(Severity))
         _number("ahead", self.ahead)
         self.policy()
         if not self.target < self.ahead <= 1:

@@ -6,6 +6,7 @@
     ├── ConfigError       a setting is wrong: correct the argument, variable or file it names
     ├── BudgetError       what may not be dropped is larger than the budget: see `culprits`
     ├── HistoryError      `messages` is not a list of wire messages: see `index`
+    ├── InvariantError    a promise of this library is broken, under check="raise": see `violations`
     ├── SummaryError      the summariser failed; caught inside `fit`, which falls back
     ├── ConversationBusy  the conversation waits for tool results: send them, or go back
     └── StoreError        the store failed
@@ -33,6 +34,7 @@ __all__ = (
     "ConversationBusy",
     "CorruptError",
     "HistoryError",
+    "InvariantError",
     "KimiMemoryError",
     "PatchedClientWarning",
     "SchemaError",
@@ -84,6 +86,22 @@ class HistoryError(KimiMemoryError):
     def __init__(self, message: str, *, index: int) -> None:
         self.index = index
         super().__init__(message)
+
+
+class InvariantError(KimiMemoryError):
+    """What was about to be sent breaks a promise of this library; raised under `check="raise"`.
+
+    It is a defect, of the library, of a store or of a summariser: nothing was sent. The text
+    shows the request without the contents of its messages, so that it can go into a report.
+
+    Attributes:
+        violations: What is wrong, by the name of the check in `memory.invariants`.
+    """
+
+    def __init__(self, violations: Mapping[str, str], request: str) -> None:
+        self.violations = dict(violations)
+        found = "; ".join(f"{name}: {reason}" for name, reason in violations.items())
+        super().__init__(f"{found}\n{request}")
 
 
 class SummaryError(KimiMemoryError):

@@ -20,6 +20,7 @@ __all__ = (
     "Failed",
     "FellBack",
     "Hook",
+    "InvariantBroken",
     "Overflowed",
     "Planned",
     "PrefixDiverged",
@@ -204,6 +205,19 @@ class Failed(Event):
     """The type of the error, without its text, which could quote a message."""
     unrecorded: bool = False
     """Whether a turn of a conversation is not on record because of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvariantBroken(Event):
+    """What is about to be sent breaks a promise of this library: a defect, please report it.
+
+    Told under `check="event"` and `check="raise"` only.
+    """
+
+    check: str
+    """The name of the check in `memory.invariants`."""
+    reason: str
+    """What is wrong and where, in counts and places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 from memory import models
 from memory.client import manager_of, wrap
 from memory.events import Compacted, Event
-from memory.identity import digest
-from memory.invariants import Sending, violations
-from memory.messages import WireMessage, head_length
-from memory.records import Compaction
+from memory.invariants import violations
+from memory.messages import WireMessage
 from memory.summary import MARK
-from memory.view import Thread, View
+from memory.witness import witness
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -336,12 +334,8 @@ def _check(
     report: Report, step: Step, sent: Sequence[WireMessage], turn: Turn, manager: Manager
 ) -> None:
     budget = manager.settings.budget
-    record = _record(step, sent, manager)
-    log = manager.log(step.messages)
-    sending = Sending(
-        given=step.messages, sent=sent, record=record, log=log, tokens=turn.sent, limit=budget
-    )
-    found = violations(sending)
+    sending = witness(manager, step.messages, sent, tokens=turn.sent, limit=budget)
+    record, found = sending.record, violations(sending)
     report.over_budget += "prompt_is_within_limit" in found
     report.summary_position_ok &= not {"head_is_first", "one_synthetic_message"} & set(found)
     report.covered &= "absent_messages_are_covered" not in found
@@ -354,19 +348,6 @@ def _check(
         smallest = report.smallest_view_share
         report.smallest_view_share = share if smallest is None else min(smallest, share)
         report.synthetic = record.synthetic
-
-
-def _record(step: Step, sent: Sequence[WireMessage], manager: Manager) -> Compaction | None:
-    """Return the record on which what was sent is based: known by the mark, never by the text."""
-    place = head_length(step.messages)
-    if place >= len(sent):
-        return None
-    found = manager.store.find(manager.namespace, frozenset({digest(sent[place])}))
-    thread = Thread.of(step.messages)
-    for record in reversed(found):
-        if record.covered <= len(thread.rest) and View(thread, record).messages() == list(sent):
-            return record
-    return found[-1] if found else None
 
 
 def total(reports: Sequence[Report]) -> Report:

@@ -38,7 +38,7 @@ from memory.flow.effects import (
 from memory.flow.fit import Outlook, fit, fit_or_pass, outlook
 from memory.flow.log import log_key
 from memory.flow.past import Past
-from memory.flow.state import Context, Fitted, Prompt
+from memory.flow.state import Context, Fitted, Prompt, Severity
 from memory.flow.turn import answered, send
 from memory.records import LogKey
 
@@ -71,6 +71,7 @@ __all__ = (
     "Release",
     "Search",
     "Send",
+    "Severity",
     "Spawn",
     "Stored",
     "Summarize",

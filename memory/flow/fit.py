@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from memory import events
 from memory.counts import Counts
-from memory.errors import BudgetError
+from memory.errors import BudgetError, InvariantError
 from memory.flow.clearing import intended
 from memory.flow.compact import alone, compact, in_time
 from memory.flow.effects import Emit, Flow
+from memory.flow.guard import guarded
 from memory.flow.log import append, failed
 from memory.flow.resume import best, diverged, earliest, find, resume
 from memory.flow.state import Context, Fitted, Prompt, State
@@ -51,7 +52,12 @@ def fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
 
     Raises:
         BudgetError: What may not be dropped exceeds the limit, under `oversize="raise"`.
+        InvariantError: A promise is broken, under `check="raise"`.
     """
+    return (yield from guarded(prompt, context, _fit(prompt, context)))
+
+
+def _fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
     seen = see(prompt.messages)
     shortest = yield from earliest(prompt)
     if shortest is None or shortest > len(prompt.messages):  # no record can speak for it
@@ -100,9 +106,12 @@ def fit_or_pass(prompt: Prompt, context: Context) -> Flow[Fitted]:
     Raises:
         BudgetError: What may not be dropped exceeds the limit, under `oversize="raise"`: the
             caller asked for that.
+        InvariantError: A promise is broken, under `check="raise"`: so is this.
     """
     try:
         return (yield from fit(prompt, context))
+    except InvariantError:
+        raise
     except BudgetError:
         if not context.windows.is_guess(prompt.model):
             raise
@@ -113,7 +122,7 @@ def fit_or_pass(prompt: Prompt, context: Context) -> Flow[Fitted]:
     yield from told.perform()
     try:
         return (yield from fit(_blind(prompt), context))
-    except BudgetError:
+    except (BudgetError, InvariantError):
         raise
     except Exception:  # noqa: BLE001  # as above; it was told already
         return Fitted(messages=prompt.messages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from memory.breaker import Breaker
 from memory.counts import Counts
@@ -29,7 +30,10 @@ from memory.redaction import Redact, redacted
 from memory.view import Thread, View
 from memory.windows import Windows
 
-__all__ = ("Context", "Fitted", "Joined", "Prompt", "State", "measured")
+__all__ = ("Context", "Fitted", "Joined", "Prompt", "Severity", "State", "measured")
+
+Severity = Literal["off", "event", "raise"]
+"""What happens when a promise is broken: nothing looks, an event tells, or an error is raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +152,8 @@ class Context:
         task: The instruction for summaries; empty for the library's.
         breaker: Which summarisers are left alone because they failed.
         unsaved: What the store did not take.
+        check: Whether what is about to be sent is judged by the invariants, and how a broken one
+            is told.
     """
 
     meter: Meter
@@ -164,6 +170,7 @@ class Context:
     task: str = ""
     breaker: Breaker = field(default_factory=Breaker)
     unsaved: Unsaved = field(default_factory=Unsaved)
+    check: Severity = "off"
 
     def limit(self, prompt: Prompt) -> int:
         """Return the tokens a prompt may have."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from memory import events
-from memory.errors import BudgetError
+from memory.errors import BudgetError, InvariantError
 from memory.flow.ahead import is_due, summarize_ahead
 from memory.flow.conversation import commit, join
 from memory.flow.effects import Answer, Emit, Flow, Send, Spawn
@@ -127,6 +127,8 @@ def _tried(prompt: Prompt, remedy: Flow[Remedy | None], refused: Exception) -> F
         found = yield from remedy
     except BudgetError as error:
         refused.add_note(str(error))
+    except InvariantError:
+        raise
     except Exception as error:  # noqa: BLE001  # the refusal says more than what failed here
         yield from failed(prompt, error).perform()
     if found is None:

@@ -133,6 +133,7 @@ class Manager:
             patience=self.settings.turn_wait,
             task=self.settings.summary_prompt or "",
             breaker=Breaker(self.settings.summary_pause),
+            check=self.settings.check,
         )
 
     @property

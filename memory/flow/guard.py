@@ -1,0 +1,80 @@
+"""The guard: what `fit` is about to return is judged by the invariants before anybody gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+from memory import events
+from memory.errors import InvariantError
+from memory.flow.effects import Emit, Flow, Load
+from memory.flow.log import key_of
+from memory.flow.state import Context, Fitted, Prompt
+from memory.identity import see
+from memory.invariants import Sending, describe, violations
+from memory.messages import WireMessage, head_length
+from memory.records import Record
+
+__all__ = ("guarded",)
+
+
+def guarded(prompt: Prompt, context: Context, fitting: Flow[Fitted]) -> Flow[Fitted]:
+    """Run a flow that fits a prompt, and judge what it comes to as the policy of checking says.
+
+    Raises:
+        InvariantError: A promise is broken, under `check="raise"`.
+    """
+    if context.check == "off":
+        return (yield from fitting)
+    before = deepcopy([*prompt.messages])
+    fitted = yield from fitting
+    sending = yield from _sending(prompt, context, fitted, before)
+    found = violations(sending)
+    for check, reason in found.items():
+        event = events.InvariantBroken(namespace=prompt.namespace, check=check, reason=reason)
+        yield from Emit(event=event).perform()
+    if found and context.check == "raise":
+        raise InvariantError(found, describe(sending))
+    return fitted
+
+
+def _sending(
+    prompt: Prompt, context: Context, fitted: Fitted, before: Sequence[WireMessage]
+) -> Flow[Sending]:
+    log = yield from _log(prompt, context, fitted)
+    start = head_length(prompt.messages)
+    stored = [prompt.clean(message, i - start) for i, message in enumerate(prompt.messages)]
+    chosen = context.policy.oversize == "send"
+    return Sending(
+        given=prompt.messages,
+        sent=fitted.messages,
+        record=fitted.record,
+        log=log,
+        tokens=context.count(prompt, fitted.messages, seen=see(fitted.messages)).total,
+        limit=None if chosen else context.limit(prompt),
+        before=before,
+        stored=stored if prompt.redact is not None else None,
+        pending=len(prompt.joined.new) if prompt.joined else 0,
+        pinned=prompt.pinned,
+        quoted=_quoted(prompt, context),
+    )
+
+
+def _log(prompt: Prompt, context: Context, fitted: Fitted) -> Flow[tuple[Record, ...] | None]:
+    """Return the log of a prompt; None where it cannot speak for what was left out."""
+    if fitted.record is None or prompt.blind or not prompt.record:
+        return None
+    key = key_of(prompt, prompt.thread())
+    if context.unsaved.of(key):
+        return None
+    try:
+        return (yield from Load(key=key).perform()).records
+    except Exception:  # noqa: BLE001  # the guard must not fail a turn that memory did not fail
+        return None
+
+
+def _quoted(prompt: Prompt, context: Context) -> tuple[str, ...]:
+    """Return the sentences that the notes have to quote; none where there is no room for all."""
+    room = context.policy.standing * context.limit(prompt)
+    needed = sum(context.meter.text(text) + 1 for text in prompt.quoted or ())
+    return (prompt.quoted or ()) if 2 * needed <= room else ()
