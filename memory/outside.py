@@ -56,6 +56,7 @@ class Outside:
         leases: Who has what among the processes that share the store.
         background: Where flows run that nobody waits for.
         redact: What is done to texts before they are stored; None for nothing.
+        clock: Tells the seconds, for `Now`; it never goes back.
     """
 
     store: Store
@@ -65,6 +66,7 @@ class Outside:
     turns: Flights = field(default_factory=Flights)
     background: Background = field(default_factory=Background)
     redact: Redact | None = None
+    clock: Callable[[], float] = time.monotonic
     leases: Leases = field(init=False)
     _here: _Here = field(default_factory=_Here)
 
@@ -98,7 +100,7 @@ class Outside:
             case Extract(request=request):
                 return self.extract(request)
             case Now():
-                return time.monotonic()
+                return self.clock()
         msg = f"no handler for {type(effect).__name__}"
         raise TypeError(msg)
 

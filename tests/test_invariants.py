@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import given, settings
 from workbench import Wire, Workbench, assistant, chat, exchange, system, user, words
 
@@ -23,6 +22,7 @@ from memory.invariants import (
     tool_calls_are_paired,
     violations,
 )
+from memory.testing import strategies
 
 LONG = chat(40)
 
@@ -106,24 +106,55 @@ def test_a_missing_last_question_is_reported() -> None:
     assert last_user_message_is_sent(Sending(given=[assistant("a")], sent=[])) is None
 
 
-@pytest.mark.parametrize("index", [-1, -2, 1])
+@pytest.mark.parametrize("index", [-1, -2])
 def test_a_changed_message_is_reported(index: int) -> None:
-    """Wherever it stands, the notes included."""
+    """By its place after the head."""
     made = sending()
     sent = [*made.sent]
     sent[index] = {**sent[index], "content": "changed"}
+    place = len(LONG) - 1 + index
 
     assert kept_messages_are_verbatim(made) is None
-    assert f"message {index % len(sent)} of what was sent" in str(
+    assert f"message {place} after the head is not sent as it was given" == (
         kept_messages_are_verbatim(replace(made, sent=sent))
     )
+
+
+def test_other_keys_and_another_order_of_keys_are_a_change() -> None:
+    """Byte for byte is what verbatim means; `==` sees neither 1 for True nor another order."""
+    given: list[Wire] = [{"role": "user", "content": "a", "vendor": True}]
+    turned: list[Wire] = [{"content": "a", "role": "user", "vendor": True}]
+    other: list[Wire] = [{"role": "user", "content": "a", "vendor": 1}]
+
+    assert given == turned == other
+    assert [None, False, False] == [
+        check
+        if (check := kept_messages_are_verbatim(Sending(given=given, sent=sent))) is None
+        else False
+        for sent in (given, turned, other)
+    ]
+
+
+def test_changed_notes_are_reported() -> None:
+    """Then no message is the one on record, and there is one message too many."""
+    made = sending()
+    sent = [made.sent[0], {**made.sent[1], "content": "changed"}, *made.sent[2:]]
+    found = violations(replace(made, sent=sent))
+
+    assert "synthetic messages at [], expected [1]" == found["one_synthetic_message"]
+    assert "of the caller's messages are sent" in found["kept_messages_are_verbatim"]
 
 
 def test_a_missing_end_is_reported() -> None:
     """The view is as long as the record makes it."""
     made = sending()
 
-    assert "message the end" in str(kept_messages_are_verbatim(replace(made, sent=made.sent[:-1])))
+    size = len(made.sent) - 2
+
+    assert (
+        f"{size - 1} of the caller's messages are sent, and the record says {size}"
+        == kept_messages_are_verbatim(replace(made, sent=made.sent[:-1]))
+    )
 
 
 @pytest.mark.parametrize("extra", [{"vendor": 2}, {"content": "changed"}])
@@ -139,7 +170,9 @@ def test_a_changed_tail_is_reported(extra: Wire) -> None:
 
 def test_a_prompt_changed_without_a_record_is_reported() -> None:
     """There is nothing on record that could explain it."""
-    assert "sent differs from given" == tail_is_a_suffix(Sending(given=LONG, sent=LONG[1:]))
+    assert "sent differs from given, and no record says why" == tail_is_a_suffix(
+        Sending(given=LONG, sent=LONG[1:])
+    )
 
 
 def test_shortened_results_are_no_changed_tail() -> None:

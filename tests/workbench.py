@@ -22,6 +22,7 @@ from memory.flow import (
     Now,
     Outlook,
     Prompt,
+    Severity,
     Summarize,
     fit,
     log_key,
@@ -159,6 +160,7 @@ class Workbench:
         counter: Counts text.
         role: The role of the synthetic message.
         store: Where records are kept; None for one of its own.
+        check: Whether the guard is on duty.
         **policy: What else the policy takes.
     """
 
@@ -170,11 +172,12 @@ class Workbench:
         counter: Counter | None = None,
         role: Any = "user",
         store: VolatileStore | None = None,
+        check: Severity = "off",
         **policy: Any,
     ) -> None:
         self.policy = Policy(budget=budget, **policy)
         self.meter = Meter(counter or WordCounter())
-        self.context = Context(meter=self.meter, policy=self.policy, role=role)
+        self.context = Context(meter=self.meter, policy=self.policy, role=role, check=check)
         self.store = VolatileStore() if store is None else store
         self.events: list[Event] = []
         self.scribe = Scribe(write)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from memory.invariants.requests import (
     absent_messages_are_covered,
+    counts_are_as_reported,
+    ending_is_sent,
     head_is_first,
     input_is_unchanged,
     kept_messages_are_verbatim,
@@ -55,8 +57,10 @@ __all__ = (
     "absent_messages_are_covered",
     "acknowledged_messages_are_on_record",
     "corrections_are_few",
+    "counts_are_as_reported",
     "depth_is_bounded",
     "describe",
+    "ending_is_sent",
     "exchanges_are_whole",
     "failed_summaries_are_not_used",
     "head_is_first",
@@ -107,7 +111,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         name="limit",
         promise="A request fits the limit, or there is a typed error or the policy that was "
         "chosen; none goes out without the last user message.",
-        checks=(prompt_is_within_limit, last_user_message_is_sent),
+        checks=(prompt_is_within_limit, last_user_message_is_sent, counts_are_as_reported),
     ),
     Invariant(
         number=2,
@@ -123,6 +127,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         checks=(
             kept_messages_are_verbatim,
             tail_is_a_suffix,
+            ending_is_sent,
             input_is_unchanged,
             pinned_messages_are_sent,
             pins_are_quoted,

@@ -7,6 +7,7 @@ compare and hash for themselves.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from memory.identity import chain, digest
 from memory.invariants.sending import (
@@ -18,11 +19,21 @@ from memory.invariants.sending import (
     rest_of,
     unpaired,
 )
-from memory.messages import WireMessage, last_user, role_of, text_of
+from memory.messages import (
+    HEAD_ROLES,
+    WireMessage,
+    is_partial,
+    last_user,
+    role_of,
+    text_of,
+    tool_calls,
+)
 from memory.records import Logged, Record, Segment, Shortened, Turn
 
 __all__ = (
     "absent_messages_are_covered",
+    "counts_are_as_reported",
+    "ending_is_sent",
     "head_is_first",
     "input_is_unchanged",
     "kept_messages_are_verbatim",
@@ -37,6 +48,8 @@ __all__ = (
     "tool_calls_are_paired",
 )
 
+_OPENING = "<conversation-notes>"
+"""How a synthetic message begins; where it stands in an input, its record may be elsewhere."""
 _UNPAID = frozenset({"extractive", "caller"})
 """Authors whose words may be longer than what they stand for."""
 
@@ -82,6 +95,8 @@ def kept_messages_are_verbatim(sending: Sending) -> str | None:
     if sending.notes is not None:
         return _no_foreign(body, rest_of(sending))
     rest, expected = rest_of(sending), _expected(sending)
+    if any(one >= other for one, other in pairwise(expected)):
+        return f"the messages kept are not in the order of the input: {expected}"
     short = {item.index: item for item in (sending.record.shortened if sending.record else ())}
     if len(body) != len(expected):
         return f"{len(body)} of the caller's messages are sent, and the record says {len(expected)}"
@@ -111,6 +126,44 @@ def tail_is_a_suffix(sending: Sending) -> str | None:
     ):
         return None
     return "the tail is not the end of the input"
+
+
+def ending_is_sent(sending: Sending) -> str | None:
+    """What the next reply has to answer is sent, at the end.
+
+    That is an exchange with nothing but results after its calls, and whatever trails the last
+    message that a model has read: system messages and a `partial` one. Results may be shortened.
+    """
+    given, sent = sending.given, sending.sent
+    start = max(_ending(given), head_of(sending))
+    size = len(given) - start
+    shortened = {item.index for item in (sending.record.shortened if sending.record else ())}
+    for place in range(size):
+        message, index = given[start + place], start + place - head_of(sending)
+        if index in shortened:
+            continue
+        if size > len(sent) or not is_same(message, sent[len(sent) - size + place]):
+            return f"message {start + place}, of the last {size}, is not at the end of what is sent"
+    return None
+
+
+def _ending(given: Sequence[WireMessage]) -> int:
+    """Return where the messages begin that the next reply has to answer."""
+    place = len(given)
+    while place and (role_of(given[place - 1]) in HEAD_ROLES or is_partial(given[:place])):
+        place -= 1
+    results = place
+    while results and role_of(given[results - 1]) == "tool":
+        results -= 1
+    return results - 1 if results and tool_calls(given[results - 1]) else place
+
+
+def counts_are_as_reported(sending: Sending) -> str | None:
+    """What the server reported for a prompt is what that prompt counts from then on."""
+    reported, counted = sending.tokens, sending.counted
+    if counted is None or reported is None or abs(counted - reported) <= 1:
+        return None
+    return f"the server counted {reported} tokens, and the same prompt now counts {counted}"
 
 
 def input_is_unchanged(sending: Sending) -> str | None:
@@ -165,9 +218,10 @@ def absent_messages_are_covered(sending: Sending) -> str | None:
     rest = chain_of(sending)
     links = chain(rest)
     linked, said = _held(sending.log)
-    # An input that begins with an earlier synthetic message goes on where that one ended.
-    before = max(0, max((s.last for s in record.segments), default=0) - record.covered)
+    before = _numbered_before(sending)
     covered = {number for segment in record.segments for number in segment.numbers}
+    if max(covered, default=0) > record.covered + before:
+        return f"a summary covers message {max(covered) - 1 - before}, which is not left out"
     for index in range(min(record.covered, len(rest))):
         if index in record.kept or digest(rest[index]) == record.mark:
             continue
@@ -259,6 +313,17 @@ def _has_gaps(body: Sequence[WireMessage], rest: Sequence[WireMessage]) -> str |
         return "the last message of the input is not the last one sent"
     odd = [m for m in body[: len(body) - size] if role_of(m) != "user"]
     return f"{len(odd)} messages before the tail are no user messages" if odd else None
+
+
+def _numbered_before(sending: Sending) -> int:
+    """Return how many messages the numbers of segments run ahead of the input.
+
+    An input that begins with an earlier synthetic message goes on where that one ended.
+    """
+    rest, record = chain_of(sending), sending.record
+    if record is None or not rest or not text_of(rest[0]).startswith(_OPENING):
+        return 0
+    return max(0, max((segment.last for segment in record.segments), default=0) - record.covered)
 
 
 def _held(log: Sequence[Record] | None) -> tuple[set[bytes], set[bytes]]:

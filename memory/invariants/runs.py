@@ -84,14 +84,13 @@ def views_only_grow(run: Run) -> str | None:
     """While no record lies between, a longer input makes a view that begins with the one before.
 
     A compaction that neither covers nor clears more, nor quotes for other pins, has no reason to
-    change the notes.
+    change the notes, but for identifiers that it gives up because there is no room for them.
     """
     for number, (one, other) in enumerate(pairwise(run.sendings), start=2):
         if not _begins_with(other.given, _settled(one.given)):
             continue
-        if _did(one.record) == _did(other.record) and not _begins_with(
-            other.sent, _settled(one.sent)
-        ):
+        same = _did(one.record) == _did(other.record) and not _gave_up(one.record, other.record)
+        if same and not _begins_with(other.sent, _settled(one.sent)):
             return f"request {number} does not begin with what was sent before it"
     return None
 
@@ -188,6 +187,13 @@ def _did(record: Compaction | None) -> object:
     segments = [(s.first, s.last, s.text) for s in record.segments]
     pins = [wish.text for wish in record.standing if wish.source == "pinned"]
     return record.covered, record.kept, segments, record.shortened, sorted(pins)
+
+
+def _gave_up(one: Compaction | None, other: Compaction | None) -> bool:
+    """Return whether a record lists fewer identifiers than one before it, and no others."""
+    if one is None or other is None:
+        return False
+    return set(other.identifiers) < set(one.identifiers)
 
 
 def _settled(messages: Sequence[WireMessage]) -> Sequence[WireMessage]:

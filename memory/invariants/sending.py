@@ -16,6 +16,7 @@ __all__ = (
     "describe",
     "head_of",
     "is_same",
+    "marks_of",
     "notes_of",
     "rest_of",
     "unpaired",
@@ -36,6 +37,7 @@ class Sending:
         log: The log of the conversation; None where it is not known, so that nothing is said of it.
         tokens: What the prompt cost, in tokens; None when not known.
         limit: What it may cost, in tokens; None for no limit.
+        counted: What it counts once the server reported `tokens` for it; None when not known.
         before: A copy of `given`, made before anybody could change it; None for no copy.
         stored: `given` as it is put on record, where a redactor changes it; None for the same.
         pending: How many of the last of `given` go on record only with the reply.
@@ -52,6 +54,7 @@ class Sending:
     log: Sequence[Record] | None = ()
     tokens: int | None = None
     limit: int | None = None
+    counted: int | None = None
     before: Sequence[WireMessage] | None = None
     stored: Sequence[WireMessage] | None = None
     pending: int = 0
