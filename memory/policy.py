@@ -195,6 +195,8 @@ class Notes(NamedTuple):
     total: int
     segments: int
     """How much of that its segments are, with the frame of each."""
+    held: int = 0
+    """What quotes there cannot do without: those of sentences that are pinned."""
 
 
 NO_NOTES = Notes(0, 0)
@@ -267,9 +269,7 @@ def plan(
         return _send(total, budget, "fits")
     cuts = _cuts(parts, fixed)
     if not cuts and notes.total and total > budget.limit:
-        cuts = [
-            _Cut(0, total - notes.total, 0, fixed)
-        ]  # the notes themselves are all that can shrink
+        cuts = [_Cut(0, total - notes.total, 0, fixed)]  # only the notes themselves can shrink
     if not cuts:
         return _send(total, budget, "nothing may be dropped", missing=total - budget.limit)
     cut = _choose(cuts, notes=notes, budget=budget, policy=policy)
@@ -383,7 +383,9 @@ def _room(cut: _Cut, *, notes: Notes, budget: Budget, policy: Policy) -> _Room:
     for them, less: also where head and notes together would make the next compaction due soon.
     """
     spare = budget.trigger - cut.rest - SMALLEST_SEGMENT - SEGMENT_FRAME
-    other = max(NOTES_FRAME, min(notes.total - notes.segments, spare))  # quotes give way
+    other = max(
+        NOTES_FRAME + notes.held, min(notes.total - notes.segments, spare)
+    )  # quotes give way
     bare = int(policy.floor * budget.limit) - cut.rest - notes.segments - other
     more = min(bare, budget.target - cut.rest - other - notes.segments)
     whole = int(policy.notes * budget.limit)

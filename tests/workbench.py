@@ -162,6 +162,9 @@ class Workbench:
         store: Where records are kept; None for one of its own.
         check: Whether the guard is on duty.
         **policy: What else the policy takes.
+
+    Attributes:
+        now: What the clock says, in seconds; it stands still.
     """
 
     def __init__(
@@ -181,7 +184,13 @@ class Workbench:
         self.store = VolatileStore() if store is None else store
         self.events: list[Event] = []
         self.scribe = Scribe(write)
-        outside = Outside(store=self.store, hooks=(self.events.append,), count=self.meter.text)
+        self.now = 0.0
+        outside = Outside(
+            store=self.store,
+            hooks=(self.events.append,),
+            count=self.meter.text,
+            clock=lambda: self.now,
+        )
         self.handler = Handler(outside, self.scribe)
 
     @property

@@ -52,9 +52,9 @@ def composed(prompt: Prompt, context: Context, state: State, change: Change) -> 
     room = max(0, _room(state, gone, change.segments) - change.less)
     share = context.policy.standing * state.budget.limit
     said = yield from standing_instructions(
-        prompt, context, state, change.dropped, room=min(share, room)
+        prompt, context, state, change.dropped, room=min(share, max(room, state.held))
     )
-    room -= sum(context.meter.text(each.text) + 2 for each in said)
+    room = max(0, room - sum(context.meter.text(each.text) + 2 for each in said))
     spare = room - (state.budget.trigger - state.budget.target) // 3
     listed = identifiers(
         prompt,

@@ -81,7 +81,7 @@ def _fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
 def _lower(prompt: Prompt, context: Context, state: State) -> Flow[State]:
     """Return a view under the limit, by compactions and whatever the policy allows beside them."""
     context = yield from in_time(context)
-    stuck = 0
+    stuck, held = 0, False
     for _ in range(PASSES):
         todo = state.plan(context.policy)
         if todo.missing:
@@ -92,8 +92,12 @@ def _lower(prompt: Prompt, context: Context, state: State) -> Flow[State]:
             state = yield from compact(prompt, context, state, todo)
         done = state.counts.total <= state.budget.limit
         stuck += state.counts.total >= before
-        if todo.missing or done or todo.action == "send" or stuck > 1:
+        held = todo.missing > 0
+        if held or done or todo.action == "send" or stuck > 1:
             break
+    done = state.counts.total <= state.budget.limit or held
+    if not done and context.policy.oversize != "send":
+        raise _too_large(state, state.counts.total)  # notes that cost more than could be foreseen
     return state
 
 
@@ -192,9 +196,14 @@ def _oversize(prompt: Prompt, context: Context, state: State, todo: Plan) -> Flo
             originals = [item.index for item in record.shortened]
             yield from append(prompt, state.view.thread, record, originals=originals)
             return shorter
+    raise _too_large(state, least)
+
+
+def _too_large(state: State, least: int) -> BudgetError:
+    """Return the error for a prompt that cannot have fewer than `least` tokens."""
     found = culprits(state.view, state.counts)
     found["room for notes"] = least - sum(found.values()) - state.counts.reply
-    raise BudgetError(tokens=least, limit=todo.limit, culprits=found)
+    return BudgetError(tokens=least, limit=state.budget.limit, culprits=found)
 
 
 def _shortened(prompt: Prompt, context: Context, state: State) -> State | None:

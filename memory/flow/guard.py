@@ -12,6 +12,7 @@ from memory.flow.log import key_of
 from memory.flow.state import Context, Fitted, Prompt
 from memory.identity import see
 from memory.invariants import Sending, describe, violations
+from memory.invariants.sending import head_of
 from memory.messages import WireMessage, head_length
 from memory.records import Record
 
@@ -64,7 +65,8 @@ def _log(prompt: Prompt, context: Context, fitted: Fitted) -> Flow[tuple[Record,
     """Return the log of a prompt; None where it cannot speak for what was left out."""
     if fitted.record is None or prompt.blind or not prompt.record:
         return None
-    key = key_of(prompt, prompt.thread())
+    seen = Sending(given=prompt.messages, sent=fitted.messages, record=fitted.record)
+    key = key_of(prompt, prompt.thread().starting_at(head_of(seen)))
     if context.unsaved.of(key):
         return None
     try:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from memory.breaker import Breaker
 from memory.counts import Counts
+from memory.fences import quoted
 from memory.flow.unsaved import Unsaved
 from memory.identity import Seen, link, see
 from memory.messages import WireMessage, head_length
@@ -228,6 +229,7 @@ class State:
         seen: What is known of each.
         counts: Their tokens.
         budget: Limit, trigger and target.
+        held: Tokens of the sentences that are pinned, as far as notes may quote.
     """
 
     view: View
@@ -235,6 +237,7 @@ class State:
     seen: Sequence[Seen]
     counts: Counts
     budget: Budget
+    held: int = 0
 
     @classmethod
     def of(cls, prompt: Prompt, context: Context, view: View) -> State:
@@ -250,7 +253,9 @@ class State:
             exact=counts.exact,
             cold_tools=counts.cold_tools,
         )
-        return cls(view, messages, seen, counts, budget)
+        pinned = sum(context.meter.text(quoted(text)) + 2 for text in prompt.quoted or ())
+        held = min(int(pinned), int(policy.standing * budget.limit))
+        return cls(view, messages, seen, counts, budget, held)
 
     @property
     def fits(self) -> bool:
@@ -272,9 +277,9 @@ class State:
         """The tokens of the synthetic message."""
         total = sum(self.counts[self.view.thread.start : self.prefix])
         if self.view.record is None or not total:
-            return NO_NOTES
+            return NO_NOTES._replace(held=self.held)
         segments = sum(each.tokens + SEGMENT_FRAME for each in self.view.record.segments)
-        return Notes(total, min(segments, total))
+        return Notes(total, min(segments, total), self.held)
 
     @property
     def fixed(self) -> int:

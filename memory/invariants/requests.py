@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from memory.identity import chain, digest
 from memory.invariants.sending import (
+    OPENING,
     Sending,
     chain_of,
     head_of,
@@ -48,8 +49,6 @@ __all__ = (
     "tool_calls_are_paired",
 )
 
-_OPENING = "<conversation-notes>"
-"""How a synthetic message begins; where it stands in an input, its record may be elsewhere."""
 _UNPAID = frozenset({"extractive", "caller"})
 """Authors whose words may be longer than what they stand for."""
 
@@ -321,7 +320,7 @@ def _numbered_before(sending: Sending) -> int:
     An input that begins with an earlier synthetic message goes on where that one ended.
     """
     rest, record = chain_of(sending), sending.record
-    if record is None or not rest or not text_of(rest[0]).startswith(_OPENING):
+    if record is None or not rest or not text_of(rest[0]).startswith(OPENING):
         return 0
     return max(0, max((segment.last for segment in record.segments), default=0) - record.covered)
 

@@ -10,6 +10,7 @@ from memory.messages import WireMessage, head_length, role_of, text_of, tool_cal
 from memory.records import Compaction, Record
 
 __all__ = (
+    "OPENING",
     "Check",
     "Sending",
     "chain_of",
@@ -22,6 +23,8 @@ __all__ = (
     "unpaired",
 )
 
+OPENING = "<conversation-notes>"
+"""How a synthetic message begins."""
 _EXCERPT = 60
 """Characters that are shown of a text."""
 
@@ -78,12 +81,16 @@ def marks_of(sending: Sending) -> set[bytes]:
 def head_of(sending: Sending) -> int:
     """Return how many of the caller's messages are the head.
 
-    A synthetic message that went out as a system message, and was passed in again, is not.
+    A synthetic message that went out as a system message, and was passed in again, is not; nor is
+    one that was replaced and begins as ours do, since its record may be in another log.
     """
     size = head_length(sending.given)
     marks = marks_of(sending) if size else set()
-    own = (i for i in range(size) if digest(sending.given[i]) in marks)
-    return next(own, size)
+    for place, message in enumerate(sending.given[:size]):
+        replaced = text_of(message).startswith(OPENING) and message not in sending.sent
+        if replaced or digest(message) in marks:
+            return place
+    return size
 
 
 def rest_of(sending: Sending) -> Sequence[WireMessage]:

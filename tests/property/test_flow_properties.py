@@ -9,7 +9,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from workbench import (
@@ -31,6 +30,7 @@ from memory.errors import BudgetError, SummaryError
 from memory.flow import Fitted
 from memory.records import Usage
 from memory.summary import Draft, SummaryRequest
+from memory.testing import strategies
 from memory.tokens import ByteClassEstimator
 
 Messages = Sequence[Any]
@@ -46,7 +46,7 @@ few = settings(max_examples=10, deadline=None)
 
 def benches(**others: Any) -> st.SearchStrategy[Workbench]:
     """Return workbenches with any budget, counter and role of the notes."""
-    fixed = {name: st.just(value) for name, value in others.items()}
+    fixed = {name: st.just(value) for name, value in {"check": "raise", **others}.items()}
     return st.builds(Workbench, budgets, counter=counters, role=roles, **fixed)
 
 

@@ -1,0 +1,110 @@
+"""What holds when the same is asked again, and with pins: over generated conversations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from depth import examples
+from hypothesis import given
+from hypothesis import strategies as st
+from workbench import Wire, WordCounter, Workbench, words
+
+from memory.errors import BudgetError
+from memory.flow import Fitted
+from memory.identity import digest
+from memory.invariants import Run, Sending, run_violations
+from memory.stores import VolatileStore
+from memory.testing import strategies
+from memory.tokens import ByteClassEstimator
+
+pytestmark = pytest.mark.timeout(400)
+BUDGETS = st.sampled_from([500, 1_000, 2_000])
+
+
+def fitted(bench: Workbench, request: list[Any], **others: Any) -> Fitted | None:
+    """Fit a prompt under the guard; None where what may not be dropped is too large."""
+    try:
+        return bench.fit(request, **others)
+    except BudgetError:
+        return None
+
+
+def seen(bench: Workbench, request: list[Any]) -> Sending | None:
+    """Fit a prompt; return what that came to."""
+    made = fitted(bench, request)
+    if made is None:
+        return None
+    return Sending(given=request, sent=made.messages, record=made.record, log=bench.log(request))
+
+
+@examples(20)
+@given(BUDGETS, strategies.conversations(), st.booleans())
+def test_a_second_run_sends_what_the_first_one_sent(
+    budget: int,
+    conversation: list[Wire],
+    reopened: bool,  # noqa: FBT001  # drawn
+) -> None:
+    """Request by request and free of charge, by the same manager or a new one on its store."""
+    store = VolatileStore()
+    first = Workbench(budget, store=store, check="raise")
+    requests = strategies.requests(conversation)
+    before = [seen(first, request) for request in requests]
+    second = Workbench(budget, store=store, check="raise") if reopened else first
+    asked = second.asked
+    after = [seen(second, request) for request in requests]
+    pairs = [(one, other) for one, other in zip(before, after, strict=True) if one and other]
+
+    assert {} == run_violations(Run(repeats=pairs))
+    assert [one is None for one in before] == [other is None for other in after]
+    assert asked == second.asked
+
+
+@examples(20)
+@given(BUDGETS, strategies.conversations(most=12), st.data())
+def test_pins_stay_on_every_path(
+    budget: int, conversation: list[Wire], data: st.DataObject
+) -> None:
+    """Messages pinned for a call are in its view, whatever the calls before had pinned."""
+    bench = Workbench(budget, check="raise")
+    for request in strategies.requests(conversation):
+        held = data.draw(st.lists(st.sampled_from(request), max_size=3))
+        pinned = frozenset(map(digest, held))
+        made = fitted(bench, request, pinned=pinned)
+
+        assert made is None or all(message in made.messages for message in held)
+
+
+@examples(15)
+@given(BUDGETS, strategies.conversations(most=12), st.lists(st.integers(1, 9), max_size=3))
+def test_sentences_that_are_pinned_are_quoted(
+    budget: int, conversation: list[Wire], sizes: list[int]
+) -> None:
+    """In the notes of every view, from the first one on, and in the order they were pinned in."""
+    bench = Workbench(budget, check="raise")
+    quoted = tuple(words(size, f"pin{size}-{place}-") for place, size in enumerate(sizes))
+    for request in strategies.requests(conversation):
+        made = fitted(bench, request, quoted=quoted)
+        if made is not None and made.record is not None and made.record.synthetic:
+            said = [wish.text for wish in made.record.standing if wish.source == "pinned"]
+            assert [*quoted] == said
+
+
+@examples(15)
+@given(
+    st.sampled_from([WordCounter(), ByteClassEstimator()]),
+    strategies.conversations(most=12),
+    st.sampled_from(["user", "system", "assistant"]),
+)
+def test_promises_hold_in_every_role(counter: Any, conversation: list[Wire], role: str) -> None:
+    """Whatever the role of the notes, also for a caller who goes on from what was sent."""
+    bench = Workbench(1_000, counter=counter, role=role, check="raise")
+    view: list[Any] = []
+    done = 0
+    for request in strategies.requests(conversation):
+        view, done = [*view, *request[done:]], len(request)
+        for messages in (request, view):
+            made = fitted(bench, messages)
+            if made is not None:
+                view = [*made.messages]
+                assert view == list(bench.fit(view).messages)
