@@ -134,7 +134,7 @@ def split(messages: Sequence[WireMessage], *, start: int = 0) -> list[Part]:
         index += 1
         if role in HEAD_ROLES and index < end:
             continue
-        if role == "tool" and parts and parts[-1].stop == begin:
+        if role == "tool" and parts:
             parts[-1] = parts[-1]._replace(stop=index)
         elif role == "assistant" and (calls := tool_calls(messages[index - 1])):
             # Results that end the input were produced for this request: the model reads them.

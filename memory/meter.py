@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 from memory.cache import GenerationCache, missing
 from memory.counts import Counts
 from memory.identity import Seen, see
-from memory.messages import WireMessage, content_parts, role_of, tool_calls
+from memory.messages import WireMessage, content_parts, is_partial, role_of, tool_calls
 from memory.records import Usage
 from memory.tokens import Counter, utf8_bound
 
@@ -158,15 +158,15 @@ class Meter:
         residual = self._residuals.get(declared.key)
         guessed = self._declared_cost(declared)
         tools_cost = guessed + (residual or 0.0)
-        reply = REPLY + (1 if thinking else THOUGHT)
+        reply = _opening(messages, thinking=thinking)
         total = sum(sizes) + tools_cost + reply
         cold = guessed if residual is None else 0.0
         return Counts(
             [*map(ceil, sizes)],
             tools=ceil(tools_cost),
             reply=reply,
-            total=ceil(total - 1e-6),
-            measured=(measured + tools_cost - cold + reply) / total,
+            total=ceil(total - 1e-3),  # residuals are shares of whole differences
+            measured=max(0.0, measured + tools_cost - cold + reply) / total,
             exact=self.counter.exact,
             cold_tools=ceil(cold),
         )
@@ -207,11 +207,9 @@ class Meter:
         costs, known = self._message_costs(messages, run, keep_reasoning=keep_reasoning)
         declared = self._declaration(tools)
         tools_residual = self._residuals.get(declared.key)
-        opening = REPLY + (1 if thinking else THOUGHT)
-        ours = sum(costs) + sum(filter(None, known))
         guessed = self._declared_cost(declared)
-        ours += guessed + (tools_residual or 0.0)
-        delta = usage.prompt_tokens - ours - opening
+        ours = sum(costs) + sum(filter(None, known)) + guessed + (tools_residual or 0.0)
+        delta = usage.prompt_tokens - ours - _opening(messages, thinking=thinking)
         unknown = [
             _Share(run[i], costs[i], self._weight(run[i], costs[i]), run[i].media)
             for i in missing(known)
@@ -382,6 +380,11 @@ def _loop_start(messages: Sequence[WireMessage]) -> int:
         if role_of(message) == "assistant" and not message.get("tool_calls"):
             return index + 1
     return 0
+
+
+def _opening(messages: Sequence[WireMessage], *, thinking: bool) -> int:
+    """Return the tokens that open the reply; a `partial` message does, and is not closed."""
+    return -1 if is_partial(messages) else REPLY + (1 if thinking else THOUGHT)
 
 
 def _json(value: object) -> str:

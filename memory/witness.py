@@ -68,7 +68,8 @@ def witness(
         sizes=manager.count(given) if manager.counter.exact else None,
     )
     made = [replace(sending, record=record) for record in _records(manager, sending)]
-    return next((each for each in reversed(made) if _explains(each)), [sending, *made][-1])
+    marked = [each for each in made if each.record and each.record.mark is not None]
+    return next((e for e in [*reversed(made), sending] if _explains(e)), [sending, *marked][-1])
 
 
 def _log(
@@ -81,8 +82,9 @@ def _log(
 
 
 def _records(manager: Manager, sending: Sending) -> list[Compaction]:
-    """Return the records whose synthetic message was sent, oldest first.
+    """Return the records that may explain what was sent, oldest first.
 
+    Those whose synthetic message was sent, and those without one, which clear results only.
     Records of one summary differ in what they keep and shorten, each for its own input.
     """
     size = head_length(sending.given)
@@ -90,7 +92,7 @@ def _records(manager: Manager, sending: Sending) -> list[Compaction]:
     known = [record for record in sending.log or () if isinstance(record, Compaction)]
     user = manager.effective().get("user", "")
     known += manager.store.find(manager.namespace, frozenset(first), user=user)
-    found = [record for record in known if record.mark in first]
+    found = [record for record in known if record.mark is None or record.mark in first]
     passed = {digest(message) for message in sending.given[: size + 1]}
     return [*found, *(_own(record) for record in found if record.mark in passed)]
 

@@ -91,7 +91,7 @@ def test_the_error_shows_the_request_without_its_contents() -> None:
         guard(messages, losing(messages, at=0), "raise")
 
     assert SECRET not in str(caught.value)
-    assert "sent 1 of 2 messages" in str(caught.value)
+    assert "1 messages sent for 2" in str(caught.value)
 
 
 def test_a_compaction_passes_the_guard() -> None:

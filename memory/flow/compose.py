@@ -16,7 +16,7 @@ from memory.flow.quotes import (
 )
 from memory.flow.state import Context, Prompt, State
 from memory.identity import digest
-from memory.messages import last_user, role_of
+from memory.messages import HEAD_ROLES, last_user, role_of
 from memory.notes import render
 from memory.policy import NOTES_FRAME, SEGMENT_FRAME
 from memory.records import Compaction, Identifier, Segment, Shortened, Standing
@@ -89,7 +89,9 @@ def _adopted(state: State, change: Change, covered: int) -> int:
     if change.before or not change.cleared:
         return thread.settled
     last = max(i for i, message in enumerate(thread.rest) if role_of(message) == "tool")
-    least = max(covered, min(last + 2, thread.settled))
+    later = enumerate(thread.rest[last + 1 :], start=last + 1)
+    reply = next((i for i, message in later if role_of(message) not in HEAD_ROLES), last + 1)
+    least = max(covered, min(reply + 1, thread.settled))
     known = base and thread.links[base.adopted : base.adopted + 1] == [base.adoption]
     return max(least, base.adopted) if base and known else least
 

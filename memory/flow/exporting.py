@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, get_args
 
@@ -130,8 +131,20 @@ def _redacted(given: object, redact: Redact | None) -> object:
     clean = dict(body)
     for name in ("messages", "head"):
         clean[name] = [redacted(each, redact) for each in wire(_listed(body, name))]
-    clean["compactions"] = [every_text(each, redact) for each in _listed(body, "compactions")]
+    clean["compactions"] = [_clean(each, redact) for each in _listed(body, "compactions")]
     clean["pinned"] = every_text(body.get("pinned", {}), redact)
+    return clean
+
+
+def _clean(compaction: Any, redact: Redact) -> Any:
+    """Return a compaction with its texts redacted, but not who wrote or asked for them."""
+    clean = every_text(compaction, redact)
+    if not isinstance(compaction, Mapping):
+        return clean
+    for name, key in (("segments", "author"), ("segments", "prompt"), ("standing", 1)):
+        for one, other in zip(_listed(compaction, name), clean.get(name, ()), strict=False):
+            with suppress(KeyError, IndexError, TypeError):  # told when it is read
+                other[key] = one[key]
     return clean
 
 
@@ -186,7 +199,7 @@ def _read(body: Mapping[str, Any], links: Sequence[bytes]) -> Compaction:
     if not {each.source for each in standing} <= set(get_args(Source)):
         msg = "nobody is known who asked for a standing instruction"
         raise ValueError(msg)
-    inside = all(place < covered for place in kept) and all(s.index < len(links) for s in short)
+    inside = all(place < covered for place in kept) and all(s.index < len(links) - 1 for s in short)
     if not inside or (cost is not None and not 0 <= cost < math.inf):
         msg = "it is of other messages"
         raise ValueError(msg)

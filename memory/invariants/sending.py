@@ -158,7 +158,8 @@ def describe(sending: Sending, *, contents: bool = False) -> str:
     told += [f"limit {sending.limit}"] if sending.limit is not None else []
     if record is not None:
         told.append(f"covers {record.covered} after the head, keeps {list(record.kept)}")
-    lines = [f"sent {len(sending.sent)} of {len(sending.given)} messages: {', '.join(told)}"]
+    told.insert(0, f"{len(sending.sent)} messages sent for {len(sending.given)}")
+    lines = [", ".join(told)]
     lines += ["given:", *(_line(i, m, contents=contents) for i, m in enumerate(sending.given))]
     lines += ["sent:"]
     for place, message in enumerate(sending.sent):
