@@ -7,7 +7,6 @@ from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
-from strategies import conversations, values
 
 from memory.records import (
     Compaction,
@@ -26,6 +25,7 @@ from memory.records import (
 from memory.stores import Store, VolatileStore
 from memory.stores.codec import decode, encode
 from memory.stores.sealed import SealedStore
+from memory.testing.strategies import conversations, values
 
 SPACE = "tests"
 ANN, BOB = "ann", "bob/\0 \u202e"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from strategies import texts
 
 from memory.records import Match
+from memory.testing.strategies import texts
 
 __all__ = ("MATCHES", "typed")
 

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import pytest
-import strategies
 from hypothesis import given, settings
 from workbench import Wire, Workbench, prompt
 
 from memory.drive import arun, run
 from memory.flow import Effect, Emit, Flow, Known, fit
 from memory.handlers import AsyncHandler
+from memory.testing import strategies
 
 T = TypeVar("T")
 Perform = Callable[[Effect[Any]], Any]

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import given, settings
 from workbench import MODEL, Messages, Wire, WordCounter, Workbench, exchange, system, user, words
 
 from memory.summary import request_body
-from memory.testing import FakeKimi, Request
+from memory.testing import FakeKimi, Request, strategies
 
 NO_THINKING = {"type": "disabled"}
 several = settings(max_examples=20, deadline=None)

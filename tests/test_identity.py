@@ -8,13 +8,13 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 import pytest
-import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionMessage
 from workbench import Wire, assistant, call, exchange, picture, user
 
 from memory.identity import ROOT, chain, difference, digest, identity, normal_form
+from memory.testing import strategies
 
 IMAGE = picture("cat")
 

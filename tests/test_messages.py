@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from workbench import Wire, assistant, exchange, picture, system, user
@@ -26,6 +25,7 @@ from memory.messages import (
     tool_calls,
     wire,
 )
+from memory.testing import strategies
 
 PARTIAL: Wire = {"role": "assistant", "content": "So", "partial": True}
 IMAGE = picture("cat")

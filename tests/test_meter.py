@@ -6,7 +6,6 @@ from math import ceil
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from workbench import (
@@ -34,6 +33,7 @@ from memory.meter import (
     Meter,
 )
 from memory.records import Usage
+from memory.testing import strategies
 from memory.tokens import Counter
 
 MEDIA = 2_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import strategies
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from workbench import (
@@ -27,6 +26,7 @@ from memory.meter import (
     Meter,
 )
 from memory.records import Usage
+from memory.testing import strategies
 from memory.tokens import ByteClassEstimator, Counter
 
 MEDIA = 2_000

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from talks import NAME, Talk, calling, result
@@ -18,6 +17,7 @@ from memory.flow import Log, Past
 from memory.flow.conversation import join
 from memory.messages import head_length
 from memory.records import Compaction, Logged, Pinned, Record, Turn, Undone
+from memory.testing import strategies
 
 unhurried = settings(deadline=None)  # how long an example takes says nothing here
 HALF = {"role": "assistant", "content": "Half an ans"}

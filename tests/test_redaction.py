@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import strategies
 from chats import calling, kept, kept_async, result
 from fake_kimi_requests import OFF, assistant, user
 from hypothesis import given
@@ -21,7 +20,7 @@ from memory.client import manager_of
 from memory.errors import ConfigError
 from memory.events import Failed
 from memory.redaction import redacted
-from memory.testing import FakeKimi
+from memory.testing import FakeKimi, strategies
 
 SECRET = re.compile(r"sk-[a-z]+")
 KEY = "sk-hush"

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from searches import MATCHES, typed
-from strategies import conversations
 
 from memory.records import Turn
 from memory.stores.search import (
@@ -21,6 +20,7 @@ from memory.stores.search import (
     text_of_message,
     words_of,
 )
+from memory.testing.strategies import conversations
 
 
 def term(text: str) -> Term:

@@ -8,7 +8,6 @@ import re
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import given
 from hypothesis import strategies as st
 from workbench import Wire, assistant, call, exchange, picture, system, user
@@ -27,6 +26,7 @@ from memory.summary import (
     transcript,
     with_segment,
 )
+from memory.testing import strategies
 
 HEAD = system("Be kind.")
 TOOL: Wire = {"type": "function", "function": {"name": "look", "parameters": {}}}

@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from workbench import Wire, assistant, exchange, picture, system, user, words
 
 from memory.identity import ROOT, chain, digest
 from memory.records import Compaction, Segment, Shortened
+from memory.testing import strategies
 from memory.view import Thread, View, adopted, covering, revealing, shorten
 
 HEAD = system("Be kind.")
