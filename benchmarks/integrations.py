@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,10 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks._report import Check, Report, Row
+from benchmarks.peers.environments import ROOT, environ, python
 
 __all__ = ("main", "measure")
 
-ROOT: Final = Path(__file__).parents[1]
 TESTS: Final = ROOT / "tests" / "integrations"
 LIBRARIES: Final[Mapping[str, str]] = {
     "langchain": "langchain-openai",
@@ -40,31 +39,23 @@ LIBRARY: Final = "INTEGRATIONS_LIBRARY"
 
 
 def command(library: str) -> list[str]:
-    """Return the command that runs the tests of a library, to be run outside of the project.
-
-    There the constraints of the project do not hold, and what a machine says about its package
-    indexes does.
-    """
+    """Return the command that runs the tests of a library, to be run outside of the project."""
     name = library.replace("-", "_")
     return [
-        *("uv", "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable),
-        *("--with-requirements", str(TESTS / "requirements" / f"{library}.txt")),
-        *("--with-editable", str(ROOT)),
-        *("python", "-m", "pytest", "--quiet", "--config-file", str(ROOT / "pyproject.toml")),
+        *python(TESTS / "requirements" / f"{library}.txt"),
+        *("-m", "pytest", "--quiet", "--config-file", str(ROOT / "pyproject.toml")),
         str(TESTS / f"test_{name}.py"),
     ]
 
 
 def measure(library: str) -> Row:
     """Run the tests of a library and return what came of it; what they print goes to stderr."""
-    hidden = {"PYTHONPATH", "PYTEST_ADDOPTS", "VIRTUAL_ENV"}
-    environ = {name: value for name, value in os.environ.items() if name not in hidden}
     with TemporaryDirectory() as folder:
         file = Path(folder, "report.json")
         done = subprocess.run(  # noqa: S603  # uv, with names of our own
             command(library),
             cwd=folder,
-            env=environ | {REPORT: str(file), LIBRARY: LIBRARIES[library]},
+            env=environ() | {REPORT: str(file), LIBRARY: LIBRARIES[library]},
             stdout=sys.stderr,
             check=False,
         )
