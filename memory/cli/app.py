@@ -12,6 +12,7 @@ import typer
 from memory.cli.browse import compactions, conversations, search, show
 from memory.cli.change import forget, undo
 from memory.cli.chat import chat
+from memory.cli.check import check
 from memory.cli.db import db
 from memory.cli.demo import demo
 from memory.cli.doctor import doctor
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo)
 app.command("plan")(plan)
+app.command("check")(check)
 app.command("doctor")(doctor)
 app.command("chat")(chat)
 app.command("fake-kimi")(fake_kimi_command)

@@ -11,12 +11,12 @@ from rich.text import Text
 
 from memory.cli.browsing import table
 from memory.cli.output import CommandError, Output, plain
-from memory.cli.reading import messages_of, values, without_notes
 from memory.cli.stored import Named, opened, place_of
 from memory.errors import HistoryError
 from memory.manager import Conversation, MemoryManager
 from memory.messages import head_length
 from memory.stores import VolatileStore
+from memory.testing.transcript_files import messages_of, values, without_notes
 
 __all__ = ("Import", "Outcome")
 
@@ -86,6 +86,7 @@ class Import:
 
         Raises:
             CommandError: The file has a mistake; nothing was written.
+            TranscriptError: It holds something else; nothing was written.
             ConfigError: A name cannot be one; nothing was written.
             OSError: The file cannot be read.
             StoreError: The store cannot be read or written.
