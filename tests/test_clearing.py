@@ -295,3 +295,14 @@ def test_what_was_said_by_others_is_never_cleared() -> None:
 
     assert messages[:3] == list(made.messages[:3])
     assert {"tool"} == {messages[1 + item.index]["role"] for item in record.shortened}
+
+
+def test_a_clearing_is_not_for_requests_that_had_not_read_the_results() -> None:
+    """Also where a system message stands between the last result and the reply to it."""
+    bench = bench_of(budget=4_800)
+    reading = [*agent(14), system("Mind the fog.")]
+    whole = bench.fit(reading).messages
+    fitted(bench, [*reading, assistant(words(400)), user("And now?")])
+
+    assert 1 == len(cleared(bench))
+    assert list(whole) == list(bench.fit(reading).messages)

@@ -6,6 +6,7 @@ import pytest
 from workbench import (
     LONG,
     PARTIAL,
+    ByteCounter,
     RoughCounter,
     Wire,
     Workbench,
@@ -252,3 +253,26 @@ class _Halves(RoughCounter):
     def count(self, text: str) -> float:
         """Return the number of words and a half."""
         return super().count(text) + 0.5
+
+
+def test_notes_that_cost_more_than_could_be_foreseen_are_told() -> None:
+    """A view over the limit is never sent in silence; this counter makes 400 of our frame."""
+    bench = Workbench(2_000, counter=ByteCounter())
+    messages = [user(words(60, f"q{n}-")) for n in range(20)]
+    question = user(words(340))
+    with pytest.raises(BudgetError) as caught:
+        bench.fit([*messages, question])
+
+    assert caught.value.tokens > caught.value.limit == 2_000
+    assert {"last user message", "notes"} == set(caught.value.culprits)
+
+
+def test_pinned_sentences_come_before_the_tail() -> None:
+    """Where a compaction leaves little room, their room was planned before."""
+    bench = Workbench(700)
+    quoted = tuple(words(20, f"pin{number}-") for number in range(3))
+    messages = [user(words(40, f"q{n}-")) for n in range(30)]
+    for stop in range(10, 31):
+        made = bench.fit(messages[:stop], quoted=quoted)
+        said = made.record.standing if made.record else ()
+        assert list(quoted) == [each.text for each in said] or made.record is None

@@ -266,3 +266,26 @@ def test_the_estimator_is_anchored_too(messages: list[Wire], scale: float) -> No
     rough.observe(messages, usage=usage(reported))
 
     assert reported == rough.count(messages).total
+
+
+@pytest.mark.parametrize("thinking", [True, False])
+def test_a_partial_message_is_the_opening_of_the_reply(thinking: bool) -> None:  # noqa: FBT001
+    """Nothing else opens it, and its own end is missing."""
+    exact, messages = meter(), chat(3)
+    partial: Wire = {**assistant("So the"), "partial": True}
+    open_ended = exact.count([*messages, partial], thinking=thinking)
+    closed = exact.count([*messages, assistant("So the")], thinking=thinking)
+
+    assert REPLY + (1 if thinking else THOUGHT) == closed.reply
+    assert closed.total - closed.reply - 1 == open_ended.total
+
+
+def test_a_partial_message_teaches_nothing_wrong() -> None:
+    """What the server counts for it is what we count, so nothing is booked elsewhere."""
+    exact, messages = meter(), chat(3)
+    plain = exact.count(messages, tools=[TOOL]).total
+    with_partial = [*messages, {**assistant("So the"), "partial": True}]
+    reported = exact.count(with_partial, tools=[TOOL]).total
+    exact.observe(with_partial, usage=usage(reported), tools=[TOOL])
+
+    assert plain == exact.count(messages, tools=[TOOL]).total

@@ -8,9 +8,10 @@ from memory.errors import SummaryError
 from memory.flow.compact import compact, in_time
 from memory.flow.effects import Claim, Flow, Release
 from memory.flow.log import failed, key_of
-from memory.flow.resume import resume
+from memory.flow.resume import find, resume
 from memory.flow.state import Context, Fitted, Prompt
 from memory.replies import Reply
+from memory.view import Thread
 
 __all__ = ("is_due", "summarize_ahead")
 
@@ -40,12 +41,28 @@ def summarize_ahead(prompt: Prompt, context: Context, reply: Reply) -> Flow[None
         state = yield from resume(prompt, early, thread)
         todo = state.plan(early.policy)
         if todo.action == "compact" and not todo.missing:
-            yield from compact(prompt, early, state, todo)
+            moved_on = yield from _moved_on(prompt, early, thread)
+            if not moved_on:
+                yield from compact(prompt, early, state, todo)
     except SummaryError:
         pass  # told as `Rejected`
     except Exception as error:  # noqa: BLE001  # nobody waits for this
         yield from failed(prompt, error).perform()
     yield from Release().perform()
+
+
+def _moved_on(prompt: Prompt, context: Context, thread: Thread) -> Flow[bool]:
+    """Return whether a later prompt of the conversation has been summarised meanwhile.
+
+    What that covers may not be dropped from this one, so it cannot speak for it; but nobody needs
+    a summary of this one any more.
+    """
+    _, records = yield from find(prompt, context, thread)
+    return any(
+        record.covered and record.adopted > len(thread.rest)
+        for record in records
+        if thread.links[record.covered : record.covered + 1] == [record.coverage]
+    )
 
 
 def _early(prompt: Prompt, context: Context, reply: Reply) -> Context:

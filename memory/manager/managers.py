@@ -67,6 +67,8 @@ class MemoryManager(Closing, Manager):
         Raises:
             BudgetError: What may not be dropped is larger than the limit.
             HistoryError: One of `messages` is not a mapping.
+            InvariantError: A promise is broken, under `check="raise"`.
+            StoreError: The store cannot be read. Wrapped clients do without it.
         """
         prompt = self._prompt(
             messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
@@ -223,6 +225,8 @@ class AsyncMemoryManager(AsyncClosing, Manager):
         Raises:
             BudgetError: What may not be dropped is larger than the limit.
             HistoryError: One of `messages` is not a mapping.
+            InvariantError: A promise is broken, under `check="raise"`.
+            StoreError: The store cannot be read. Wrapped clients do without it.
         """
         prompt = self._prompt(
             messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens

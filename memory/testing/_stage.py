@@ -105,7 +105,6 @@ def usual(store: Any = None) -> MemoryManager:
         tokenizer=_count,
         hooks=(),
         budget=BUDGET,
-        target=0.7,
         namespace="stage",
         compaction="background",
     )

@@ -113,13 +113,21 @@ class StoreChecks(RuleBasedStateMachine):
         self.model.append(key, batch, version=version)
 
     def forgotten(self, keys: Iterable[LogKey], removed: Forgotten) -> None:
-        """Note what was forgotten, of which the numbers have to be true."""
+        """Note what was forgotten, whose numbers have to be true; search for what is left."""
         gone = set(keys)
         documents = self.model.documents(gone)
         expect(self.model.forget(gone), counts(removed), "logs, records, messages, compactions")
         expect(self.model.release_all(gone), removed.leases, "the number of leases removed")
         true = removed.documents in (documents, 0)
         demand(true, f"{removed.documents} entries of the index were removed, of {documents}")
+        for key in sorted(gone, key=repr)[:1]:
+            self.indexed(key)
+
+    def indexed(self, key: LogKey) -> LogKey:
+        """Search all that a user said, so that it is in the index; return the key."""
+        if "searching" in self.offered:
+            self.compare_search("other", key, EVERYTHING, match="any", limit=MANY)
+        return key
 
     def compare(self, spot: Spot, *, searching: bool = True) -> None:
         """Fail where a log, or what is said of it, is not as it should be."""

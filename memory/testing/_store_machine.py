@@ -243,7 +243,7 @@ class _Logs(StoreChecks):
     @rule(data=st.data(), handle=sides)
     def forget(self, data: st.DataObject, handle: Handle) -> None:
         """Forget a log: one that is there, if there is any."""
-        key = self.writing(data.draw(st.sampled_from(self.written or SPOTS), "spot"))
+        key = self.indexed(self.writing(data.draw(st.sampled_from(self.written or SPOTS), "spot")))
         self.forgotten([key], self.do(handle, "forget", key))
 
     @rule(spot=spots, handle=sides, hashes=some_hashes, others=st.sampled_from([0, 1, 5_000]))
@@ -295,7 +295,7 @@ class _Capabilities(_Logs):
     @rule(spot=spots, handle=sides)
     def forget_user(self, spot: Spot, handle: Handle) -> None:
         """Forget all logs of a user."""
-        key = self.writing(spot)
+        key = self.indexed(self.writing(spot))
         gone = self.model.keys_of(key.namespace, key.user)
         self.forgotten(gone, self.do(handle, "forget_user", key.namespace, key.user))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from memory.errors import BudgetError
 from memory.flow import Fitted
 from memory.identity import digest
 from memory.invariants import Run, Sending, run_violations
+from memory.meter import Meter
 from memory.stores import VolatileStore
+from memory.summary import Draft, SummaryRequest
 from memory.testing import strategies
 from memory.tokens import ByteClassEstimator
 
@@ -108,3 +111,47 @@ def test_promises_hold_in_every_role(counter: Any, conversation: list[Wire], rol
             if made is not None:
                 view = [*made.messages]
                 assert view == list(bench.fit(view).messages)
+
+
+@examples(25)
+@given(
+    BUDGETS,
+    strategies.conversations(least=6, most=15),
+    st.lists(st.sampled_from(strategies.BEHAVIOURS), min_size=1, max_size=4),
+)
+def test_failed_summaries_stand_for_nothing(
+    budget: int, conversation: list[Wire], behaviours: list[strategies.Behaviour]
+) -> None:
+    """Whatever a summariser does, in whatever order, nothing of it that failed is in use."""
+    good, spoilt = set[str](), set[str]()
+
+    def write(request: SummaryRequest) -> Draft:
+        behaviour = behaviours[bench.asked % len(behaviours)]
+        draft = strategies.play(behaviour, request, count=WordCounter().count)
+        (good if behaviour in strategies.GOOD else spoilt).add(draft.text)
+        return draft
+
+    bench = Workbench(budget, write=write, check="raise")
+    made = []
+    for request in strategies.requests(conversation):
+        bench.now += 10_000.0  # nobody is left alone for having failed
+        sending = seen(bench, request)
+        if sending is not None:
+            sizes = [*bench.meter.count(request)]
+            made.append(replace(sending, sizes=sizes))
+
+    run = Run(sendings=made, events=bench.events, unusable=[*(spoilt - good)])
+    assert {} == run_violations(run)
+
+
+@examples(15)
+@given(BUDGETS, strategies.conversations(most=15), st.integers(0, 300))
+def test_tools_are_part_of_a_prompt(budget: int, conversation: list[Wire], size: int) -> None:
+    """What is sent is within the limit with them, by a count of one's own."""
+    about = words(size, "about")
+    tools = ({"type": "function", "function": {"name": "look", "description": about}},)
+    bench, judge = Workbench(budget, check="raise"), Meter(WordCounter())
+    for request in strategies.requests(conversation):
+        made = fitted(bench, request, tools=tools)
+
+        assert made is None or judge.count(made.messages, tools=tools).total <= budget
