@@ -27,7 +27,7 @@ BLANK = {"role": "assistant", "content": " \n"}
 
 def histories() -> st.SearchStrategy[Any]:
     """Return what was said in conversations that end with a reply, without heads."""
-    made = strategies.conversations(most=6, largest=5, ends=("assistant",))
+    made = strategies.conversations(most=6, largest=5, ends=["assistant"])
     return made.map(lambda messages: messages[head_length(messages) :])
 
 

@@ -14,8 +14,8 @@ from rich.table import Table
 from memory.cli.output import CommandError, Output, plain
 from memory.testing.transcripts import (
     Reading,
-    Report,
     Transcript,
+    TranscriptReport,
     Violation,
     check_transcript,
     find,
@@ -46,7 +46,7 @@ class Check:
         self._seed = seed
         self._contents = contents
 
-    def run(self, path: Path, conversation: str | None) -> Report:
+    def run(self, path: Path, conversation: str | None) -> TranscriptReport:
         """Check the conversations of a file or a directory, and show what came of it.
 
         Args:
@@ -70,7 +70,7 @@ class Check:
         self._show(report, readings)
         return report
 
-    def _checked(self, transcripts: Sequence[Transcript]) -> list[Report]:
+    def _checked(self, transcripts: Sequence[Transcript]) -> list[TranscriptReport]:
         """Check one after the other, and show on a terminal how many are done."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         aside = self._out.aside
@@ -81,7 +81,7 @@ class Check:
             transient=True,
             disable=not aside.is_terminal,
         )
-        reports: list[Report] = []
+        reports: list[TranscriptReport] = []
         with bar:
             task = bar.add_task("checking", total=len(transcripts))
             for each in transcripts:
@@ -89,12 +89,12 @@ class Check:
                 bar.advance(task)
         return reports
 
-    def _one(self, transcript: Transcript) -> Report:
+    def _one(self, transcript: Transcript) -> TranscriptReport:
         return check_transcript(
             transcript, budget=self._budget, seed=self._seed, contents=self._contents
         )
 
-    def _show(self, report: Report, readings: Sequence[Reading]) -> None:
+    def _show(self, report: TranscriptReport, readings: Sequence[Reading]) -> None:
         skipped = [each for reading in readings for each in reading.skipped]
         continued = sum(reading.continued for reading in readings)
         counter = warmup().name
@@ -137,7 +137,7 @@ def _chosen(path: Path, readings: Sequence[Reading], conversation: str | None) -
     raise CommandError(f"{path}: no conversation in it{'; '.join(told)}")
 
 
-def _figures(report: Report, continued: int) -> Table:
+def _figures(report: TranscriptReport, continued: int) -> Table:
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_column()
     table.add_column(justify="right", no_wrap=True)

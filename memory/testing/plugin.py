@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from memory.events import Event
     from memory.manager import MemoryManager
     from memory.testing.served import ServedKimi
-    from memory.testing.transcripts import Report, Transcript, Violation
+    from memory.testing.transcripts import Transcript, TranscriptReport, Violation
 
     E = TypeVar("E", bound=Event)
     Events = list[Event]
@@ -147,7 +147,7 @@ class ViolationError(Exception):
         report: What came of checking it.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: TranscriptReport) -> None:
         self.report = report
         super().__init__(f"{len(report.violations)} violations")
 
@@ -221,7 +221,7 @@ class TranscriptItem(pytest.Item):
         own: MemoryManager | None = self.config.hook.pytest_memory_manager(options=options)
         return MemoryManager(**options) if own is None else own
 
-    def _told(self, report: Report) -> Iterator[str]:
+    def _told(self, report: TranscriptReport) -> Iterator[str]:
         found = report.violations
         yield f"{self.transcript.place}: conversation {self.name}"
         yield f"{len(found)} violations in {report.requests} requests"

@@ -18,7 +18,7 @@ from memory.messages import HEAD_ROLES, WireMessage, head_length, role_of, split
 from memory.policy import Budget
 from memory.stores import VolatileStore
 from memory.testing.transcript_files import Transcript
-from memory.testing.transcript_report import Report, Violation
+from memory.testing.transcript_report import TranscriptReport, Violation
 from memory.testing.unreliable import Unreliable
 from memory.witness import witness
 
@@ -94,9 +94,9 @@ class Replay:
             act.close()
         self._compactions += act.compactions
 
-    def report(self) -> Report:
+    def report(self) -> TranscriptReport:
         """Return what came of it so far."""
-        return Report(
+        return TranscriptReport(
             conversations=1,
             requests=self.requests,
             compactions=self._compactions,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ("Report", "Violation", "total")
+__all__ = ("TranscriptReport", "Violation", "total")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class TranscriptReport:
     """What came of checking a conversation, or several.
 
     Attributes:
@@ -60,10 +60,10 @@ class Report:
         return asdict(self)
 
 
-def total(reports: Iterable[Report]) -> Report:
+def total(reports: Iterable[TranscriptReport]) -> TranscriptReport:
     """Return the sum of several reports."""
     every = [*reports]
-    return Report(
+    return TranscriptReport(
         conversations=sum(each.conversations for each in every),
         requests=sum(each.requests for each in every),
         compactions=sum(each.compactions for each in every),

@@ -24,7 +24,7 @@ from memory.testing.transcript_files import (
     transcript,
 )
 from memory.testing.transcript_replay import Replay, stops
-from memory.testing.transcript_report import Report, Violation, total
+from memory.testing.transcript_report import TranscriptReport, Violation, total
 from memory.testing.unreliable import Unreliable
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 __all__ = (
     "REQUESTS",
     "Reading",
-    "Report",
     "Skipped",
     "Transcript",
     "TranscriptError",
+    "TranscriptReport",
     "Violation",
     "check_transcript",
     "find",
@@ -66,7 +66,7 @@ def check_transcript(
     summarizer: Summarizer | None = None,
     manager_factory: Callable[..., MemoryManager] | None = None,
     contents: bool = False,
-) -> Report:
+) -> TranscriptReport:
     """Replay requests of a conversation and check each, and all together.
 
     A request is made again, what was sent for it is passed in again, and now and then the manager

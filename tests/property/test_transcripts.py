@@ -20,9 +20,9 @@ from memory.flow import draft
 from memory.testing import strategies
 from memory.testing.transcripts import (
     REQUESTS,
-    Report,
     Skipped,
     TranscriptError,
+    TranscriptReport,
     Violation,
     check_transcript,
     find,
@@ -214,7 +214,7 @@ def test_cuts_are_the_requests_that_are_made() -> None:
     """Where they are named, no others are, but for those after an edit and with failures."""
     report = check_transcript(TALK, budget=100_000, cuts=[2, 10])
 
-    assert Report(conversations=1, requests=2) == report
+    assert TranscriptReport(conversations=1, requests=2) == report
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,9 @@ def test_what_is_too_large_is_counted() -> None:
 def test_reports_add_up() -> None:
     """The sum of two has all their figures and violations."""
     found = Violation(conversation="x", request=3, budget=9, seed=1, check="c", message="m")
-    one = Report(conversations=1, requests=5, compactions=2, too_large=1, violations=(found,))
+    one = TranscriptReport(
+        conversations=1, requests=5, compactions=2, too_large=1, violations=(found,)
+    )
 
     assert "x, budget 9: request 3: c: m" == str(found)
     assert 2 * [found] == [*total([one, one]).violations]
