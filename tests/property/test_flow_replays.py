@@ -9,13 +9,14 @@ import pytest
 from depth import examples
 from hypothesis import given
 from hypothesis import strategies as st
-from workbench import Wire, WordCounter, Workbench, words
+from workbench import RoughCounter, Wire, WordCounter, Workbench, assistant, user, words
 
 from memory.errors import BudgetError
 from memory.flow import Fitted
 from memory.identity import digest
-from memory.invariants import Run, Sending, run_violations
+from memory.invariants import Run, Sending, counts_are_as_reported, run_violations
 from memory.meter import Meter
+from memory.records import Usage
 from memory.stores import VolatileStore
 from memory.summary import Draft, SummaryRequest
 from memory.testing import strategies
@@ -155,3 +156,43 @@ def test_tools_are_part_of_a_prompt(budget: int, conversation: list[Wire], size:
         made = fitted(bench, request, tools=tools)
 
         assert made is None or judge.count(made.messages, tools=tools).total <= budget
+
+
+def plain_talks() -> st.SearchStrategy[list[Wire]]:
+    """Return talks of which every text is long enough to be estimated, and none is left out."""
+    sizes = st.lists(st.integers(8, 60), min_size=2, max_size=40)
+    return sizes.map(lambda all_sizes: [*map(_spoken, all_sizes, range(len(all_sizes)))])
+
+
+def _spoken(size: int, place: int) -> Wire:
+    return (assistant if place % 2 else user)(words(size, f"t{place}-"))
+
+
+class Server:
+    """Counts as the server does: words, each of which has a few tokens."""
+
+    name = "server"
+    exact = True
+
+    def __init__(self, times: float) -> None:
+        self.times = times
+
+    def count(self, text: str) -> float:
+        """Return what a text costs there."""
+        return round(len(text.split()) * self.times)
+
+
+@examples(20)
+@given(plain_talks(), st.sampled_from([0.8, 1.0, 1.3]))
+def test_what_the_server_reported_is_believed(conversation: list[Wire], times: float) -> None:
+    """Once it told what a prompt cost, that prompt costs the same here, as it grows."""
+    bench, server = Workbench(100_000, counter=RoughCounter()), Meter(Server(times))
+    for request in strategies.requests(conversation):
+        made = fitted(bench, request)
+        if made is not None:
+            reported = server.count(made.messages).total
+            usage = Usage(prompt_tokens=reported, completion_tokens=1)
+            bench.meter.observe(made.messages, usage=usage)
+            counted = bench.meter.count(made.messages).total
+            told = Sending(given=made.messages, sent=made.messages, tokens=reported)
+            assert counts_are_as_reported(replace(told, counted=counted)) is None
