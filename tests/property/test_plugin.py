@@ -137,7 +137,7 @@ def test_a_broken_promise_is_shown(pytester: pytest.Pytester, directory: Path) -
             "*talks.jsonl:1: conversation trip",
             "*violations in * requests",
             "trip, budget *: request *: tail_is_a_suffix: *",
-            "sent * of * messages: * tokens, limit *",
+            "* messages sent for *, * tokens, limit *",
             "given:",
             "    0 system *characters",
             "sent:",
