@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
-__all__ = ("examples", "scaled")
+__all__ = ("HARD", "examples", "scaled")
 
 USUAL = 100
 """Examples of a property in the profiles `ci` and `dev`, where a test names no number."""
+
+HARD = settings(
+    max_examples=2_000,
+    database=None,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.generate, Phase.shrink],
+)
+"""For `find`: many tries, the same every time, and no explanation, which takes seconds."""
 
 
 def scaled(number: int) -> int:

@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from depth import examples
+from depth import HARD, examples
 from fake_kimi_requests import OFF, send
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 from kimi_clients import MODEL, connect
@@ -22,13 +22,6 @@ from memory.testing import FakeKimi, strategies
 from memory.testing.strategies import ENDS, FEATURES, Feature, Wire
 
 NEVER_STRICT = {"developer", "surrogates"}
-HARD = settings(
-    max_examples=2_000,
-    database=None,
-    derandomize=True,
-    deadline=None,
-    phases=[Phase.generate, Phase.shrink],
-)
 COUNTED = settings(
     HARD,
     max_examples=200,

@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 import pytest
-from depth import examples
+from depth import HARD, examples
 from fake_kimi_requests import send
-from hypothesis import Phase, find, given, settings
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 from kimi_clients import MODEL
@@ -20,13 +20,6 @@ from memory.messages import head_length, wire
 from memory.testing import FakeKimi, strategies
 from memory.testing.strategies import CHANGES, RENDERINGS, Change, Edit, Wire
 
-HARD = settings(
-    max_examples=2_000,
-    database=None,
-    derandomize=True,
-    deadline=None,
-    phases=[Phase.generate, Phase.shrink],
-)
 SMALL = strategies.conversations(most=4, largest=10)
 TALK = [
     system("Be brief."),

@@ -6,8 +6,8 @@ from typing import Any
 
 import openai
 import pytest
-from depth import examples
-from hypothesis import Phase, find, given, settings
+from depth import HARD, examples
+from hypothesis import find, given, settings
 from hypothesis.errors import InvalidArgument
 from kimi_clients import ask, connect, talk
 from pairs import unpaired
@@ -27,13 +27,6 @@ from memory.testing.strategies import (
     Wire,
 )
 
-HARD = settings(
-    max_examples=2_000,
-    database=None,
-    derandomize=True,
-    deadline=None,
-    phases=[Phase.generate, Phase.shrink],
-)
 KEY = LogKey(namespace="tests", user="", name="trip")
 TURN = Turn(start=0, messages=({"role": "user", "content": "hello"},))
 

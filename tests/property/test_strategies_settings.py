@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from depth import examples
-from hypothesis import Phase, find, given, settings
+from depth import HARD, examples
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
@@ -17,13 +17,6 @@ from memory.config import Settings
 from memory.policy import Policy
 from memory.testing import strategies
 
-HARD = settings(
-    max_examples=2_000,
-    database=None,
-    derandomize=True,
-    deadline=None,
-    phases=[Phase.generate, Phase.shrink],
-)
 LEFT_ALONE = {"check", "summary_deadline", "summary_pause", "compaction", "choice", "turn_wait"}
 """Settings about time and threads, and those that change nothing about what is sent."""
 

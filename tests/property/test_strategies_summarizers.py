@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from depth import examples
-from hypothesis import Phase, find, given, settings
+from depth import HARD, examples
+from hypothesis import find, given, settings
 from hypothesis.errors import InvalidArgument
 from workbench import LONG, WordCounter, Workbench, user, words
 
@@ -26,13 +26,6 @@ from memory.testing.strategies import (
     ScriptedSummarizer,
 )
 
-HARD = settings(
-    max_examples=2_000,
-    database=None,
-    derandomize=True,
-    deadline=None,
-    phases=[Phase.generate, Phase.shrink],
-)
 RAISING = ("retryable", "filtered", "final", "raising")
 DRAFTS = tuple(b for b in BEHAVIOURS if b not in {*RAISING, "not-a-draft"})
 REQUEST = SummaryRequest(

@@ -199,15 +199,7 @@ class Transparent(Machine):
         beginning = begun(self.next(), size // 3)
         asked = self.ask(writer, [*self.given, beginning], reply=reply)
         self.demand_answer(asked)
-        self.judge.request(
-            asked,
-            asked.before,
-            model=self.model,
-            limit=self.budget,
-            tools=True,
-            pinned={digest(message) for message in self.pinned},
-            recorded=not self.pinned,
-        )
+        self.judge_aside(asked, recorded=not self.pinned)
         said = {**recorded(reply), "content": beginning["content"] + reply.content}
         self.given = [*self.given, said]
 
@@ -283,8 +275,8 @@ class Transparent(Machine):
         self.judge_aside(asked)
         demand(known == self.known(writer, given), "a side call put something on record")
 
-    def judge_aside(self, asked: Asked) -> None:
-        """Have a request checked that put nothing on record."""
+    def judge_aside(self, asked: Asked, *, recorded: bool = False) -> None:
+        """Have a request checked that goes on from no other one."""
         self.judge.request(
             asked,
             asked.before,
@@ -292,7 +284,7 @@ class Transparent(Machine):
             limit=self.budget,
             tools=True,
             pinned={digest(message) for message in self.pinned},
-            recorded=False,
+            recorded=recorded,
         )
 
     @act(fault=st.sampled_from(REFUSALS), writer=WRITERS)
