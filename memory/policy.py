@@ -195,8 +195,7 @@ class Notes(NamedTuple):
     total: int
     segments: int
     """How much of that its segments are, with the frame of each."""
-    held: int = 0
-    """What quotes there cannot do without: those of sentences that are pinned."""
+    held: int = 0  # what quotes of pinned sentences need
 
 
 NO_NOTES = Notes(0, 0)
@@ -383,9 +382,8 @@ def _room(cut: _Cut, *, notes: Notes, budget: Budget, policy: Policy) -> _Room:
     for them, less: also where head and notes together would make the next compaction due soon.
     """
     spare = budget.trigger - cut.rest - SMALLEST_SEGMENT - SEGMENT_FRAME
-    other = max(
-        NOTES_FRAME + notes.held, min(notes.total - notes.segments, spare)
-    )  # quotes give way
+    quoted = min(notes.total - notes.segments, spare)  # quotes give way, but for pinned ones
+    other = max(NOTES_FRAME + notes.held, quoted)
     bare = int(policy.floor * budget.limit) - cut.rest - notes.segments - other
     more = min(bare, budget.target - cut.rest - other - notes.segments)
     whole = int(policy.notes * budget.limit)
