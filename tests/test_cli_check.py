@@ -135,7 +135,7 @@ def test_violations_are_json(file: Path) -> None:
         (["talks.jsonl", "--budget", "60"], "nothing could be checked: with 60 tokens all of the"),
         (["talks.jsonl", "--budget", "9", "--conversation", "x"], "no conversation 'x' in it"),
         (["nowhere", "--budget", "9"], "nowhere: there is no such file or directory"),
-        (["scores.json", "--budget", "9"], "in it: not an object with a list of `messages`"),
+        (["scores.json", "--budget", "9"], "not an object with a list of `messages`"),
     ],
 )
 def test_nothing_to_check_ends_with_2(

@@ -133,8 +133,8 @@ def _chosen(path: Path, readings: Sequence[Reading], conversation: str | None) -
     if found:
         raise CommandError(f"{path}: no conversation {conversation!r} in it")
     skipped = [each for reading in readings for each in reading.skipped]
-    told = [f"{each.place.removeprefix(str(path))}: {each.reason}" for each in skipped]
-    raise CommandError(f"{path}: no conversation in it{'; '.join(told)}")
+    told = "; ".join(f"{each.place}: {each.reason}" for each in skipped)
+    raise CommandError(f"{path}: no conversation in it{told and f' ({told})'}")
 
 
 def _figures(report: TranscriptReport, continued: int) -> Table:
