@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -153,3 +155,10 @@ def test_it_can_be_set_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("KIMI_MEMORY_CHECK", "event")
 
     assert "event" == MemoryManager().settings.check
+
+
+def test_messages_that_cannot_be_copied_are_judged_too() -> None:
+    """The guard fails no turn that memory does not fail."""
+    odd: Any = MappingProxyType({**user("one"), "lock": Lock()})
+
+    assert [odd] == [*MemoryManager(check="raise", hooks=()).fit([odd])]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from workbench import Wire, Workbench, assistant, chat, exchange, system, user, words
 
+from memory.identity import digest
 from memory.invariants import (
     CHECKS,
     Sending,
@@ -272,3 +273,34 @@ def test_all_that_is_wrong_is_reported_at_once() -> None:
         "tail_is_a_suffix",
         "absent_messages_are_covered",
     } == set(found)
+
+
+def test_a_batch_torn_after_another_break_is_reported() -> None:
+    """What the caller broke elsewhere hides nothing."""
+    batch = exchange("x", "y")
+    given = [*exchange("w")[1:], user("q"), *batch, user("r")]
+    torn = [*exchange("w")[1:], user("q"), *batch[:2], user("r")]
+    orphan = [*exchange("w")[1:], user("q"), *batch[1:], user("r")]
+
+    assert tool_calls_are_paired(Sending(given=given, sent=given)) is None
+    assert "message 2 has 1 results, and had 2" == tool_calls_are_paired(
+        Sending(given=given, sent=torn)
+    )
+    assert "3 tool results without their call, of 1" == tool_calls_are_paired(
+        Sending(given=given, sent=orphan)
+    )
+
+
+def test_an_equal_message_does_not_stand_for_the_last_one() -> None:
+    """Nor for one that is pinned."""
+    given = [user("yes"), user("no"), user("yes")]
+    found = violations(Sending(given=given, sent=given[:2], pinned={digest(user("yes"))}))
+
+    assert {"last_user_message_is_sent", "pinned_messages_are_sent"} <= set(found)
+
+
+def test_ids_that_are_no_texts_can_be_judged() -> None:
+    """Nothing breaks on them."""
+    given = [user("q"), {"role": "assistant", "tool_calls": [{"id": ["x"], "function": {}}]}]
+
+    assert {} == violations(Sending(given=given, sent=given))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 
 from memory import events
 from memory.errors import InvariantError
 from memory.flow.effects import Emit, Flow, Load
-from memory.flow.log import key_of
+from memory.flow.log import failed, key_of
 from memory.flow.state import Context, Fitted, Prompt
 from memory.identity import see
 from memory.invariants import Sending, describe, violations
 from memory.invariants.sending import head_of
-from memory.messages import WireMessage, head_length
+from memory.messages import WireMessage, clone, head_length
 from memory.records import Record
 
 __all__ = ("guarded",)
@@ -27,10 +26,15 @@ def guarded(prompt: Prompt, context: Context, fitting: Flow[Fitted]) -> Flow[Fit
     """
     if context.check == "off":
         return (yield from fitting)
-    before = deepcopy([*prompt.messages])
+    before = clone(prompt.messages)
     fitted = yield from fitting
-    sending = yield from _sending(prompt, context, fitted, before)
-    found = violations(sending)
+    try:
+        sending = yield from _sending(prompt, context, fitted, before)
+        found = violations(sending)
+    except Exception as error:  # noqa: BLE001  # a request that cannot be judged is let through
+        told = failed(prompt, error)
+        yield from told.perform()
+        return fitted
     for check, reason in found.items():
         event = events.InvariantBroken(namespace=prompt.namespace, check=check, reason=reason)
         yield from Emit(event=event).perform()

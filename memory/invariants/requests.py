@@ -6,7 +6,7 @@ compare and hash for themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from memory.identity import chain, digest
@@ -62,8 +62,10 @@ def prompt_is_within_limit(sending: Sending) -> str | None:
 
 def last_user_message_is_sent(sending: Sending) -> str | None:
     """The last user message is sent."""
-    index = last_user(sending.given)
-    if index is None or sending.given[index] in sending.sent:
+    index, notes = last_user(sending.given), set(notes_of(sending))
+    sent = [message for place, message in enumerate(sending.sent) if place not in notes]
+    last = last_user(sent)
+    if index is None or (last is not None and sent[last] == sending.given[index]):
         return None
     return f"the last user message, {index}, is not sent"
 
@@ -182,7 +184,10 @@ def pinned_messages_are_sent(sending: Sending) -> str | None:
     stored = sending.given if sending.stored is None else sending.stored
     for index, message in enumerate(sending.given):
         held = digest(message) in sending.pinned or digest(stored[index]) in sending.pinned
-        if held and index - head_of(sending) not in short and message not in sending.sent:
+        if not held or index - head_of(sending) in short:
+            continue
+        times = sum(message == other for other in sending.given)
+        if sum(message == other for other in sending.sent) < times:
             return f"message {index} is pinned and is not sent"
     return None
 
@@ -198,11 +203,24 @@ def pins_are_quoted(sending: Sending) -> str | None:
 
 
 def tool_calls_are_paired(sending: Sending) -> str | None:
-    """A view of a paired conversation is paired: no orphan result, no unanswered call."""
-    if unpaired(sending.given) is not None:
-        return None
+    """A view of a paired conversation is paired: no orphan result, no unanswered call.
+
+    One of a conversation that is not paired has no batch with fewer results than there were, and
+    no more results without a call.
+    """
     place = unpaired(sending.sent)
-    return None if place is None else f"message {place} breaks the pairing of tool calls"
+    if place is None:
+        return None
+    if unpaired(sending.given) is None:
+        return f"message {place} breaks the pairing of tool calls"
+    given, sent = _batches(sending.given), _batches(sending.sent)
+    for index, size in sent.items():
+        asking = sending.sent[index]
+        sizes = [n for i, n in given.items() if sending.given[i] == asking]
+        if asking in sending.given and size not in sizes:
+            return f"message {index} has {size} results, and had {max(sizes)}"
+    left = [_orphans(sending.sent, sent), _orphans(sending.given, given)]
+    return f"{left[0]} tool results without their call, of {left[1]}" if left[0] > left[1] else None
 
 
 def absent_messages_are_covered(sending: Sending) -> str | None:
@@ -265,6 +283,22 @@ def _source(sending: Sending, segment: Segment) -> int | None:
         return None
     sizes = list(sending.sizes)[len(sending.given) - len(rest) :]
     return sum(sizes[number - 1] for number in segment.numbers)
+
+
+def _batches(messages: Sequence[WireMessage]) -> dict[int, int]:
+    """Return how many results follow each message with calls, by the place of that message."""
+    sizes, last = dict[int, int](), None
+    for place, message in enumerate(messages):
+        if role_of(message) != "tool":
+            last = place if tool_calls(message) else None
+            sizes |= {place: 0} if last is not None else {}
+        elif last is not None:
+            sizes[last] += 1
+    return sizes
+
+
+def _orphans(messages: Sequence[WireMessage], batches: Mapping[int, int]) -> int:
+    return sum(role_of(message) == "tool" for message in messages) - sum(batches.values())
 
 
 def _expected(sending: Sending) -> list[int]:

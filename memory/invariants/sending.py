@@ -133,16 +133,17 @@ def _shape(value: object) -> object:
 
 def unpaired(messages: Sequence[WireMessage]) -> int | None:
     """Return the first message that breaks the pairing, or None; the last batch may be open."""
-    waiting: set[object] = set()
+    waiting: set[str] = set()
     for index, message in enumerate(messages):
         if role_of(message) == "tool":
-            if message.get("tool_call_id") not in waiting:
+            answers = str(message.get("tool_call_id"))
+            if answers not in waiting:
                 return index
-            waiting.discard(message.get("tool_call_id"))
+            waiting.discard(answers)
             continue
         if waiting:
             return index
-        waiting = {call.get("id") for call in tool_calls(message)}
+        waiting = {str(call.get("id")) for call in tool_calls(message)}
     return None
 
 
