@@ -225,7 +225,9 @@ class Conversing(Machine):
             with self.stage.outage.of(broken):
                 asked = self.turn(writer, [], new, reply=self.answer(1))
             if broken == "reads":
-                demand(isinstance(asked.error, StoreError), f"{asked.error!r} without a store")
+                typed = isinstance(asked.error, StoreError)
+                told = "nothing" if asked.error is None else repr(asked.error)
+                demand(typed, f"reads of the store it was given fail, and the turn raised {told}")
                 demand(not asked.requests, "a request went out without its conversation")
                 continue
             demand(asked.error is None, f"a turn failed with its store: {asked.error!r}")
