@@ -1,7 +1,8 @@
 """The checks that need environments of their own.
 
-`uv run nox` runs all of them, `uv run nox -s "openai(leg='2')"` one.
+`uv run nox` runs all of them but those for the night, `uv run nox -s "openai(leg='2')"` one.
 What follows `--` goes to pytest: `uv run nox -s openai -- tests/test_client.py`.
+For the night: `uv run nox -s mutation`.
 """
 
 from __future__ import annotations
@@ -50,3 +51,12 @@ def integrations(session: nox.Session) -> None:
     """Run the tests of every library that takes a client, each in an environment of its own."""
     install(session, "--editable", f"{PYPROJECT.parent}[cli]")
     session.run("python", "-m", "benchmarks.integrations", *session.posargs)
+
+
+@nox.session(default=False)
+def mutation(session: nox.Session) -> None:
+    """Try every mutant of the core, which takes hours; `-- messages --json` tries those of one."""
+    project = f"{PYPROJECT.parent}[cli,exact]"
+    groups = ("--group", f"{PYPROJECT}:dev", "--group", f"{PYPROJECT}:mutation")
+    install(session, "--editable", project, *groups)
+    session.run("python", "-m", "scripts.mutation", *session.posargs)
