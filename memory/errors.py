@@ -22,7 +22,7 @@ would catch the wrong thing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,8 +100,13 @@ class InvariantError(KimiMemoryError):
 
     def __init__(self, violations: Mapping[str, str], request: str) -> None:
         self.violations = dict(violations)
+        self._request = request
         found = "; ".join(f"{name}: {reason}" for name, reason in violations.items())
         super().__init__(f"{found}\n{request}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it cross processes."""
+        return type(self), (self.violations, self._request)
 
 
 class SummaryError(KimiMemoryError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Sequence
 from threading import Lock
 from types import MappingProxyType
@@ -162,3 +163,18 @@ def test_messages_that_cannot_be_copied_are_judged_too() -> None:
     odd: Any = MappingProxyType({**user("one"), "lock": Lock()})
 
     assert [odd] == [*MemoryManager(check="raise", hooks=()).fit([odd])]
+
+
+def test_a_tuple_is_not_taken_for_a_change() -> None:
+    """The SDK takes any iterable of parts."""
+    message: Wire = {"role": "user", "content": ({"type": "text", "text": "one"},)}
+
+    assert [message] == [*MemoryManager(check="raise", hooks=()).fit([message])]
+
+
+def test_the_error_crosses_processes() -> None:
+    """With all that it says."""
+    error = InvariantError({"head_is_first": "it is not"}, "a table")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
+
+    assert (error.violations, str(error)) == (again.violations, str(again))

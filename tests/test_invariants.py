@@ -304,3 +304,23 @@ def test_ids_that_are_no_texts_can_be_judged() -> None:
     given = [user("q"), {"role": "assistant", "tool_calls": [{"id": ["x"], "function": {}}]}]
 
     assert {} == violations(Sending(given=given, sent=given))
+
+
+def test_notes_that_were_passed_in_and_replaced_are_no_question() -> None:
+    """Where nobody asked anything else, they are the last user message of the input."""
+    bench = Workbench(1_000, check="raise")
+    view: list[Any] = [system("Run.")]
+    for number in range(60):
+        view += exchange(f"look:{number}", result=words(30, f"{number}-"))
+        view = [*bench.fit(view).messages]
+
+    assert bench.asked > 2
+
+
+def test_notes_that_somebody_quotes_are_a_message() -> None:
+    """Only the one after the head is ours."""
+    made = sending()
+    quoted = [*LONG, assistant("ok"), dict(made.sent[1])]
+    sent = [*made.sent, assistant("ok"), dict(made.sent[1])]
+
+    assert {} == violations(replace(made, given=quoted, sent=sent))

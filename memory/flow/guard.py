@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from memory import events
 from memory.errors import InvariantError
@@ -12,7 +13,7 @@ from memory.flow.state import Context, Fitted, Prompt
 from memory.identity import see
 from memory.invariants import Sending, describe, violations
 from memory.invariants.sending import head_of
-from memory.messages import WireMessage, clone, head_length
+from memory.messages import WireMessage, head_length
 from memory.records import Record
 
 __all__ = ("guarded",)
@@ -26,7 +27,7 @@ def guarded(prompt: Prompt, context: Context, fitting: Flow[Fitted]) -> Flow[Fit
     """
     if context.check == "off":
         return (yield from fitting)
-    before = clone(prompt.messages)
+    before = _copied(prompt.messages)
     fitted = yield from fitting
     try:
         sending = yield from _sending(prompt, context, fitted, before)
@@ -41,6 +42,15 @@ def guarded(prompt: Prompt, context: Context, fitting: Flow[Fitted]) -> Flow[Fit
     if found and context.check == "raise":
         raise InvariantError(found, describe(sending))
     return fitted
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a wire value that shares no list or dict with it, tuples as tuples."""
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_copied, value)) if type(value) in (list, tuple) else [*value]
+    return value
 
 
 def _sending(

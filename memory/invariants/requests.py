@@ -15,6 +15,7 @@ from memory.invariants.sending import (
     Sending,
     chain_of,
     head_of,
+    is_replaced,
     is_same,
     notes_of,
     rest_of,
@@ -63,9 +64,11 @@ def prompt_is_within_limit(sending: Sending) -> str | None:
 def last_user_message_is_sent(sending: Sending) -> str | None:
     """The last user message is sent."""
     index, notes = last_user(sending.given), set(notes_of(sending))
+    if index is None or is_replaced(sending, sending.given[index]):
+        return None
     sent = [message for place, message in enumerate(sending.sent) if place not in notes]
     last = last_user(sent)
-    if index is None or (last is not None and sent[last] == sending.given[index]):
+    if last is not None and sent[last] == sending.given[index]:
         return None
     return f"the last user message, {index}, is not sent"
 
@@ -232,7 +235,7 @@ def absent_messages_are_covered(sending: Sending) -> str | None:
         return f"{left_out} messages are left out, and nothing says so" if silent else None
     if record is None:
         return None
-    rest = chain_of(sending)
+    rest, plain = chain_of(sending), rest_of(sending)
     links = chain(rest)
     linked, said = _held(sending.log)
     before = _numbered_before(sending)
@@ -240,7 +243,7 @@ def absent_messages_are_covered(sending: Sending) -> str | None:
     if max(covered, default=0) > record.covered + before:
         return f"a summary covers message {max(covered) - 1 - before}, which is not left out"
     for index in range(min(record.covered, len(rest))):
-        if index in record.kept or digest(rest[index]) == record.mark:
+        if index in record.kept or record.mark in (digest(rest[index]), digest(plain[index])):
             continue
         if index + 1 + before not in covered:
             return f"message {index} is neither sent nor covered by a segment"

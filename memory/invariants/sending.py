@@ -16,6 +16,7 @@ __all__ = (
     "chain_of",
     "describe",
     "head_of",
+    "is_replaced",
     "is_same",
     "marks_of",
     "notes_of",
@@ -87,10 +88,14 @@ def head_of(sending: Sending) -> int:
     size = head_length(sending.given)
     marks = marks_of(sending) if size else set()
     for place, message in enumerate(sending.given[:size]):
-        replaced = text_of(message).startswith(OPENING) and message not in sending.sent
-        if replaced or digest(message) in marks:
+        if is_replaced(sending, message) or digest(message) in marks:
             return place
     return size
+
+
+def is_replaced(sending: Sending, message: WireMessage) -> bool:
+    """Return whether a message of the caller reads as earlier notes, and other ones were sent."""
+    return text_of(message).startswith(OPENING) and message not in sending.sent
 
 
 def rest_of(sending: Sending) -> Sequence[WireMessage]:
@@ -111,10 +116,13 @@ def notes_of(sending: Sending) -> list[int]:
     """
     if sending.notes is not None:
         return list(sending.notes)
-    given = {digest(message) for message in rest_of(sending)}
+    marks = marks_of(sending)
+    if not marks:
+        return []
+    given, head = {digest(message) for message in rest_of(sending)}, head_of(sending)
     own = sending.record.mark if sending.record else None
-    marks = {mark for mark in marks_of(sending) if mark == own or mark not in given}
-    return [i for i, message in enumerate(sending.sent) if marks and digest(message) in marks]
+    found = [(i, mark) for i, m in enumerate(sending.sent) if (mark := digest(m)) in marks]
+    return [i for i, mark in found if mark not in given or (i == head and mark == own)]
 
 
 def is_same(one: WireMessage, other: WireMessage) -> bool:

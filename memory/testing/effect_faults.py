@@ -15,13 +15,19 @@ acknowledged is lost, what is on record is what was there before or what a whole
 nothing is held so that the next call would have to wait, and the same call once more, or in the
 next process, does what it should::
 
+    from memory.stores import VolatileStore
     from memory.testing.effect_faults import OPERATIONS, effect_faults, usual
 
+    def place():
+        store = VolatileStore()  # a fresh one for each case, and the same for all its managers
+        return lambda: usual(store)
+
     for operation in OPERATIONS:
-        for outcome in effect_faults(operation, lambda: place(tmp_path)):
+        for outcome in effect_faults(operation, place):
             assert not outcome.wrong, outcome
 
-where `place` returns, each time, a function that opens a manager on one and the same fresh store.
+`place` returns, each time, a function that opens a manager on one and the same fresh store. Hooks
+that fail are among the faults, and are logged as such.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ like, and each schedule says what is wrong with its end::
     def stage(impatient):
         return Stage(MemoryManager(store=MyStore(), budget=1_000), impatient=impatient)
 
-    for schedule in schedules(two_turns, stage=stage):
-        assert not schedule.violations(), schedule
+    for impatient in (False, True):  # turns wait for each other, or meet in the store
+        for schedule in schedules(two_turns, stage=stage, impatient=impatient):
+            assert not schedule.violations(), schedule
 
 What nobody else can notice takes no turn of its own: an event, the summariser, the server, the
 clock. Leases between processes are left out, as all actors are in one. `SCENARIOS` are those that

@@ -17,6 +17,9 @@ from memory.stores import Store
 from memory.testing import memory_machine
 from memory.testing.machines import Mode
 
+# A failure is shrunk to a short program, which takes minutes.
+pytestmark = pytest.mark.timeout(400)
+
 MODES: tuple[Mode, ...] = ("conversation", "transparent")
 STEPS = 25
 EXAMPLES = {"volatile": 8, "sqlite": 3, "sealed": 2, "postgres": 2, "redis": 2}

@@ -18,6 +18,9 @@ from memory.records import Hit, LogKey, Match
 from memory.stores import Store, VolatileStore
 from memory.testing import store_machine
 
+# A failure is shrunk to a short program, which takes minutes.
+pytestmark = pytest.mark.timeout(400)
+
 STEPS = 20
 EXAMPLES = {"volatile": 8, "sqlite": 6, "sealed": 5, "redis": 4, "postgres": 2}
 """How many examples each store has time for."""

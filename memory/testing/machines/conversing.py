@@ -123,11 +123,11 @@ class Conversing(Machine):
             self.say(writer, new, self.answer(4), head=opening)
 
     @IDLE
-    @act(pieces=st.integers(1, 6), calling=st.booleans(), writer=WRITERS)
+    @act(pieces=st.integers(1, 4), calling=st.booleans(), writer=WRITERS)
     def break_off(self, *, pieces: int, calling: bool, writer: int) -> None:
         """Ask, and close the stream of the reply, or of a call, before its end."""
         reply = self.answer(3, BATCH[:1] if calling else ())
-        self.say(writer, [self.question(0)], reply, reading=min(pieces, 4) if calling else pieces)
+        self.say(writer, [self.question(0)], reply, reading=pieces)
         self.talk.broken, self.talk.open = True, []
 
     @IDLE
