@@ -10,14 +10,18 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from workbench import LONG, MODEL, Wire, Workbench, context, prompt, system, user, words
+from chats import kept
+from kimi_clients import ask, sent
+from workbench import LONG, MODEL, Wire, Workbench, assistant, context, prompt, system, user, words
 
 from memory import AsyncMemoryManager, ConfigError, MemoryManager, QueueHook
 from memory.errors import InvariantError
 from memory.events import InvariantBroken
 from memory.flow import Fitted, Flow
 from memory.flow.guard import guarded
+from memory.identity import digest
 from memory.stores import VolatileStore
+from memory.testing import FakeKimi
 
 SECRET = "xylophone-hush-71"
 
@@ -30,10 +34,12 @@ def losing(messages: Sequence[Any], *, at: int = -1) -> Flow[Fitted]:
     return Fitted(messages=left, counted=True, changed=True)
 
 
-def guard(messages: list[Wire], flow: Flow[Fitted], check: Any) -> tuple[Workbench, Fitted]:
+def guard(
+    messages: list[Wire], flow: Flow[Fitted], check: Any, **others: Any
+) -> tuple[Workbench, Fitted]:
     """Run a flow under the guard."""
     bench = Workbench(1_000, check=check)
-    fitted = bench.handler.run(guarded(prompt(messages), bench.context, flow))
+    fitted = bench.handler.run(guarded(prompt(messages, **others), bench.context, flow))
     return bench, fitted
 
 
@@ -178,3 +184,33 @@ def test_the_error_crosses_processes() -> None:
     again = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
 
     assert (error.violations, str(error)) == (again.violations, str(again))
+
+
+def test_a_pinned_message_that_is_lost_is_caught() -> None:
+    """The guard knows what is pinned for the call."""
+    messages = [user("one"), user("two")]
+    pinned = frozenset({digest(messages[0])})
+    bench, _ = guard(messages, losing(messages, at=0), "event", pinned=pinned)
+
+    assert "pinned_messages_are_sent" in broken(bench)
+
+
+def test_what_is_redacted_on_record_is_no_broken_promise() -> None:
+    """Hashes are compared in the form that is stored."""
+    manager = MemoryManager(
+        budget=1_500, check="raise", reply_reserve=0, redact=lambda text: text.replace("q7-", "[7]")
+    )
+    messages = [user(words(60, f"q{n}-")) for n in range(60)]
+
+    assert len(manager.fit(messages, model=MODEL)) < 60
+
+
+def test_what_goes_on_record_with_the_reply_may_be_summarised() -> None:
+    """A conversation that begins with more than fits has none of it on record yet."""
+    fake = FakeKimi()
+    client, conversation = kept(fake, budget=1_500, check="raise", reply_reserve=0)
+    new = [message for n in range(30) for message in (user(words(60, f"q{n}-")), assistant("Yes."))]
+    ask(client, [*new, user("And?")])
+
+    assert 62 == len(conversation.history())
+    assert len(sent(fake)[-1]) < 30
