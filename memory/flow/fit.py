@@ -90,7 +90,7 @@ def _lower(prompt: Prompt, context: Context, state: State) -> Flow[State]:
         before = state.counts.total
         if todo.action == "compact":
             state = yield from compact(prompt, context, state, todo)
-        done = state.fits
+        done = state.counts.total <= state.budget.limit
         stuck += state.counts.total >= before
         held = todo.missing > 0
         if held or done or todo.action == "send" or stuck > 1:

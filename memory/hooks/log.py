@@ -19,6 +19,7 @@ _LEVELS: dict[type[events.Event], str] = {
     events.Overflowed: "warning",
     events.StandingCapped: "warning",
     events.PrefixDiverged: "warning",
+    events.InvariantBroken: "error",
     events.Evicted: "warning",
     events.WindowLearned: "warning",
     events.Skipped: "warning",

@@ -102,7 +102,7 @@ def test_sentences_that_are_pinned_are_quoted(
 )
 def test_promises_hold_in_every_role(counter: Any, conversation: list[Wire], role: str) -> None:
     """Whatever the role of the notes, also for a caller who goes on from what was sent."""
-    bench = Workbench(1_000, counter=counter, role=role, check="raise")
+    bench = Workbench(3_000, counter=counter, role=role, check="raise")
     view: list[Any] = []
     done = 0
     for request in strategies.requests(conversation):

@@ -66,7 +66,13 @@ def test_fit_survives_and_makes_nothing_worse(broken: Broken, budget: int, overs
         sent = []
 
     assert before == broken.messages
-    assert not sent or broken.refusal in (refusal([*sent]) or broken.refusal)
+    told = refusal([*sent]) if sent else None
+    assert told is None or broken.refusal in told or _is_pairing(broken.refusal, told)
+
+
+def _is_pairing(*refusals: str) -> bool:
+    """Tell whether all of them are about calls and results, of which the first break is named."""
+    return all("tool_call" in each for each in refusals)
 
 
 @examples(10)
