@@ -202,14 +202,8 @@ _TWO = Bug(
     patches=(
         Patch(
             file="memory/flow/resume.py",
-            old=(
-                "    link = thread.links[1]\n"
-                "    own = replace(record, covered=1, coverage=link, adopted=1, adoption=link)\n"
-            ),
-            new=(
-                "    link = thread.links[0]\n"
-                "    own = replace(record, covered=0, coverage=link, adopted=0, adoption=link)\n"
-            ),
+            old="[*found, own(record, thread.links[1])]",
+            new="[*found, replace(own(record, thread.links[0]), covered=0, adopted=0)]",
         ),
     ),
 )

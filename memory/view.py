@@ -21,7 +21,7 @@ from memory.messages import (
 )
 from memory.records import Compaction, Shortened
 
-__all__ = ("Thread", "View", "adopted", "covering", "revealing", "shorten")
+__all__ = ("Thread", "View", "adopted", "covering", "own", "revealing", "shorten")
 
 GAP = "\n[… {count:,} characters left out to fit the token budget …]\n"
 CLEARED = "[{count:,} characters of this result are not shown any more; they are in the log]"
@@ -178,6 +178,17 @@ class View:
             )
             for part in split(sent)
         ]
+
+
+def own(record: Compaction, link: bytes) -> Compaction:
+    """Return what a record says of an input whose first message is its synthetic one.
+
+    Args:
+        record: The record.
+        link: The chain hash of the first message.
+    """
+    alone = replace(record, covered=1, coverage=link, adopted=1, adoption=link)
+    return replace(alone, kept=(), shortened=())
 
 
 def adopted(records: Iterable[Compaction], links: Sequence[bytes]) -> Compaction | None:

@@ -12,6 +12,7 @@ from memory.invariants import Sending, kept_messages_are_verbatim, record_is_of_
 from memory.messages import WireMessage, head_length, wire
 from memory.records import Compaction, LogKey, Record
 from memory.redaction import redacted
+from memory.view import own
 
 if TYPE_CHECKING:
     from memory.manager import Manager
@@ -94,14 +95,8 @@ def _records(manager: Manager, sending: Sending) -> list[Compaction]:
     known += manager.store.find(manager.namespace, frozenset(first), user=user)
     found = [record for record in known if record.mark is None or record.mark in first]
     passed = {digest(message) for message in sending.given[: size + 1]}
-    return [*found, *(_own(record) for record in found if record.mark in passed)]
-
-
-def _own(record: Compaction) -> Compaction:
-    """Return what a record says of an input that begins with its synthetic message."""
-    link = chain([record.synthetic or {}])[1]
-    own = replace(record, covered=1, coverage=link, adopted=1, adoption=link)
-    return replace(own, kept=(), shortened=())
+    begun = [record for record in found if record.mark in passed]
+    return [*found, *(own(record, chain([record.synthetic or {}])[1]) for record in begun)]
 
 
 def _explains(sending: Sending) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metering import MEDIA, PHOTO, THOUGHTFUL, TOOL, meter
 from workbench import (
     ByteCounter,
     Wire,
@@ -15,18 +16,6 @@ from workbench import (
 )
 
 from memory.meter import FRAME, THOUGHT, Meter
-from memory.tokens import Counter
-
-MEDIA = 2_000
-TOOL: Wire = {"type": "function", "function": {"name": "look", "description": words(50)}}
-OTHER: Wire = {"type": "function", "function": {"name": "find", "description": words(50)}}
-PHOTO: Wire = {"role": "user", "content": [picture("cat")]}
-THOUGHTFUL: Wire = exchange("x")[0] | {"reasoning_content": words(30)}
-
-
-def meter(counter: Counter | None = None) -> Meter:
-    """Return a meter that counts words unless told otherwise."""
-    return Meter(counter or WordCounter(), media_tokens=MEDIA)
 
 
 class TestBounds:

@@ -7,28 +7,20 @@ from math import ceil
 from typing import Any
 
 import pytest
+from metering import MEDIA, OTHER, PHOTO, THOUGHTFUL, TOOL, meter
 from workbench import (
     ByteCounter,
     RoughCounter,
-    Wire,
     WordCounter,
     assistant,
     exchange,
-    picture,
     user,
     words,
 )
 
 from memory.identity import see
-from memory.meter import EOS, FRAME, REPLY, THOUGHT, TOOLS, TOOLS_SHARE, Meter, believed
+from memory.meter import EOS, FRAME, REPLY, THOUGHT, TOOLS, TOOLS_SHARE, believed
 from memory.records import Usage
-from memory.tokens import Counter
-
-MEDIA = 2_000
-TOOL: Wire = {"type": "function", "function": {"name": "look", "description": words(50)}}
-OTHER: Wire = {"type": "function", "function": {"name": "find", "description": words(50)}}
-PHOTO: Wire = {"role": "user", "content": [picture("cat")]}
-THOUGHTFUL: Wire = exchange("x")[0] | {"reasoning_content": words(30)}
 
 
 class Attentive(WordCounter):
@@ -41,11 +33,6 @@ class Attentive(WordCounter):
         """Return the number of words."""
         self.asked.append(text)
         return super().count(text)
-
-
-def meter(counter: Counter | None = None) -> Meter:
-    """Return a meter that counts words unless told otherwise."""
-    return Meter(counter or WordCounter(), media_tokens=MEDIA)
 
 
 def usage(prompt: int, completion: int = 1, *, reasoning: int = 0) -> Usage:

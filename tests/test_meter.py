@@ -8,17 +8,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metering import CALLING, MEDIA, THINKING, TOOL, meter
 from workbench import (
     ByteCounter,
     Wire,
-    WordCounter,
     assistant,
     call,
     exchange,
     picture,
     system,
     user,
-    words,
 )
 
 from memory.counts import Counts
@@ -30,21 +29,9 @@ from memory.meter import (
     THOUGHT,
     TOOLS,
     TOOLS_SHARE,
-    Meter,
 )
 from memory.records import Usage
 from memory.testing import strategies
-from memory.tokens import Counter
-
-MEDIA = 2_000
-TOOL: Wire = {"type": "function", "function": {"name": "look", "description": words(50)}}
-THINKING: Wire = {"role": "assistant", "content": "a b", "reasoning_content": "c d e"}
-CALLING: Wire = exchange("one two", content="a b")[0] | {"reasoning_content": "c d e"}
-
-
-def meter(counter: Counter | None = None) -> Meter:
-    """Return a meter that counts words unless told otherwise."""
-    return Meter(counter or WordCounter(), media_tokens=MEDIA)
 
 
 def usage(prompt: int, completion: int = 1, *, reasoning: int = 0) -> Usage:

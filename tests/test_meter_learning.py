@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from metering import MEDIA, TOOL, meter
 from workbench import (
     RoughCounter,
     Wire,
@@ -23,21 +24,10 @@ from memory.meter import (
     FRAME,
     REPLY,
     THOUGHT,
-    Meter,
 )
 from memory.records import Usage
 from memory.testing import strategies
 from memory.tokens import ByteClassEstimator, Counter
-
-MEDIA = 2_000
-TOOL: Wire = {"type": "function", "function": {"name": "look", "description": words(50)}}
-THINKING: Wire = {"role": "assistant", "content": "a b", "reasoning_content": "c d e"}
-CALLING: Wire = exchange("one two", content="a b")[0] | {"reasoning_content": "c d e"}
-
-
-def meter(counter: Counter | None = None) -> Meter:
-    """Return a meter that counts words unless told otherwise."""
-    return Meter(counter or WordCounter(), media_tokens=MEDIA)
 
 
 def usage(prompt: int, completion: int = 1, *, reasoning: int = 0) -> Usage:

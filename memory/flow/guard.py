@@ -57,8 +57,6 @@ def _sending(
     prompt: Prompt, context: Context, fitted: Fitted, before: Sequence[WireMessage]
 ) -> Flow[Sending]:
     log = yield from _log(prompt, context, fitted)
-    start = head_length(prompt.messages)
-    stored = [prompt.clean(message, i - start) for i, message in enumerate(prompt.messages)]
     chosen = context.policy.oversize == "send"
     return Sending(
         given=prompt.messages,
@@ -68,11 +66,19 @@ def _sending(
         tokens=context.count(prompt, fitted.messages, seen=see(fitted.messages)).total,
         limit=None if chosen else context.limit(prompt),
         before=before,
-        stored=stored if prompt.redact is not None else None,
+        stored=_stored(prompt),
         pending=len(prompt.joined.new) if prompt.joined else 0,
         pinned=prompt.pinned,
         quoted=_quoted(prompt, context),
     )
+
+
+def _stored(prompt: Prompt) -> list[WireMessage] | None:
+    """Return the messages as they are put on record, where that is another form of them."""
+    if prompt.redact is None:
+        return None
+    start = head_length(prompt.messages)
+    return [prompt.clean(message, i - start) for i, message in enumerate(prompt.messages)]
 
 
 def _log(prompt: Prompt, context: Context, fitted: Fitted) -> Flow[tuple[Record, ...] | None]:

@@ -15,7 +15,7 @@ from memory.flow.past import Past
 from memory.flow.state import Context, Prompt, State
 from memory.identity import difference, digest
 from memory.records import Compaction, Logged
-from memory.view import Thread, View, adopted, covering, revealing
+from memory.view import Thread, View, adopted, covering, own, revealing
 
 __all__ = ("best", "diverged", "earliest", "find", "resume")
 
@@ -35,7 +35,8 @@ def find(prompt: Prompt, context: Context, thread: Thread) -> Flow[tuple[Thread,
     """Return the records that could speak for an input, oldest first.
 
     An input that begins with our own synthetic message gets a record of its own, and a thread
-    whose head ends before that message.
+    whose head ends before that message. It is known by its digest being on record, never by its
+    text: a look-alike is user text.
     """
     if prompt.blind:
         return thread, []
@@ -53,18 +54,8 @@ def find(prompt: Prompt, context: Context, thread: Thread) -> Flow[tuple[Thread,
             place = first.index(record.mark)
             if place < thread.start:  # sent in the role of a system message
                 thread = thread.starting_at(place)
-            return thread, [*found, _own(record, thread)]
+            return thread, [*found, own(record, thread.links[1])]
     return thread, list(found)
-
-
-def _own(record: Compaction, thread: Thread) -> Compaction:
-    """Return a record for an input whose first message is the synthetic one of `record`.
-
-    That is known by its digest being on record, never by its text: a look-alike is user text.
-    """
-    link = thread.links[1]
-    own = replace(record, covered=1, coverage=link, adopted=1, adoption=link)
-    return replace(own, kept=(), shortened=())
 
 
 def resume(prompt: Prompt, context: Context, thread: Thread) -> Flow[State]:

@@ -138,12 +138,12 @@ def ending_is_sent(sending: Sending) -> str | None:
     That is an exchange with nothing but results after its calls, and whatever trails the last
     message that a model has read: system messages and a `partial` one. Results may be shortened.
     """
-    given, sent = sending.given, sending.sent
-    start = max(_ending(given), head_of(sending))
+    given, sent, head = sending.given, sending.sent, head_of(sending)
+    start = max(_ending(given), head)
     size = len(given) - start
     shortened = {item.index for item in (sending.record.shortened if sending.record else ())}
     for place in range(size):
-        message, index = given[start + place], start + place - head_of(sending)
+        message, index = given[start + place], start + place - head
         if index in shortened:
             continue
         if size > len(sent) or not is_same(message, sent[len(sent) - size + place]):
@@ -185,9 +185,10 @@ def pinned_messages_are_sent(sending: Sending) -> str | None:
         return None
     short = {item.index for item in (sending.record.shortened if sending.record else ())}
     stored = sending.given if sending.stored is None else sending.stored
+    head = head_of(sending)
     for index, message in enumerate(sending.given):
         held = digest(message) in sending.pinned or digest(stored[index]) in sending.pinned
-        if not held or index - head_of(sending) in short:
+        if not held or index - head in short:
             continue
         times = sum(message == other for other in sending.given)
         if sum(message == other for other in sending.sent) < times:

@@ -18,7 +18,6 @@ __all__ = (
     "head_of",
     "is_replaced",
     "is_same",
-    "marks_of",
     "notes_of",
     "rest_of",
     "unpaired",
@@ -72,7 +71,7 @@ Check = Callable[[Sending], str | None]
 """Looks at one sending; None when all is well, else a sentence that says what is wrong."""
 
 
-def marks_of(sending: Sending) -> set[bytes]:
+def _marks_of(sending: Sending) -> set[bytes]:
     """Return the digests of all synthetic messages on record."""
     records = [sending.record, *(sending.log or ())]
     marks = (record.mark for record in records if isinstance(record, Compaction))
@@ -86,7 +85,7 @@ def head_of(sending: Sending) -> int:
     one that was replaced and begins as ours do, since its record may be in another log.
     """
     size = head_length(sending.given)
-    marks = marks_of(sending) if size else set()
+    marks = _marks_of(sending) if size else set()
     for place, message in enumerate(sending.given[:size]):
         if is_replaced(sending, message) or digest(message) in marks:
             return place
@@ -116,7 +115,7 @@ def notes_of(sending: Sending) -> list[int]:
     """
     if sending.notes is not None:
         return list(sending.notes)
-    marks = marks_of(sending)
+    marks = _marks_of(sending)
     if not marks:
         return []
     given, head = {digest(message) for message in rest_of(sending)}, head_of(sending)

@@ -118,15 +118,8 @@ class Transparent(Machine):
 
     def judged(self, asked: Asked, writer: int, *, recorded: bool = True) -> Sending:
         """Have a request checked, and remember it."""
-        sending = self.judge.request(
-            asked,
-            asked.before,
-            model=self.model,
-            limit=self.budget,
-            tools=True,
-            pinned={digest(message) for message in self.pinned},
-            recorded=recorded and not self.pinned,  # what a call pins leaves no trace
-        )
+        # What a call pins leaves no trace.
+        sending = self.judge_aside(asked, recorded=recorded and not self.pinned)
         if recorded:
             before = Before(
                 given=self.given,
@@ -275,9 +268,9 @@ class Transparent(Machine):
         self.judge_aside(asked)
         demand(known == self.known(writer, given), "a side call put something on record")
 
-    def judge_aside(self, asked: Asked, *, recorded: bool = False) -> None:
+    def judge_aside(self, asked: Asked, *, recorded: bool = False) -> Sending:
         """Have a request checked that goes on from no other one."""
-        self.judge.request(
+        return self.judge.request(
             asked,
             asked.before,
             model=self.model,
