@@ -27,12 +27,18 @@ class Setting:
         head: The system prompt, or nothing.
         write: Writes a summary of a text; the summariser of this conversation.
         count: Counts as the judge does.
+        url: Where an OpenAI-compatible server writes summaries, for the peer's own client and
+            prompt; None to ask `write` instead.
+        own: Whether the library's own defaults stand for everything but what it cannot do
+            without, so that `limit` is not heeded where it has a default.
     """
 
     limit: int
     head: Sequence[WireMessage]
     write: Callable[[str], str]
     count: Count
+    url: str | None = None
+    own: bool = False
 
     def cost(self, messages: Sequence[WireMessage]) -> int:
         """Return what messages add to a prompt, in tokens."""
