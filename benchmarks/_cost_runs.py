@@ -17,18 +17,15 @@ from typing import Any, Final, Literal
 from openai import OpenAI
 from openai.types.chat import ChatCompletion
 
-from benchmarks._bills import MODELS, Asked, Bill, billed
 from benchmarks._corpora import chained
 from benchmarks._trial import HTTP, KEY, OFF
 from memory import wrap
 from memory.events import Compacted, Event, Summarizing
-from memory.messages import head_length, split
 from memory.models import thinking
-from memory.replay import Step, replay, steps
+from memory.replay import Step, replay, steps, with_thoughts
 from memory.testing import FakeKimi, Served
-from memory.testing.kimi_call import Call
-from memory.testing.kimi_count import count_text
-from memory.testing.kimi_prompt import Prompts
+from memory.tuning.bills import Asked, Bill, billed
+from memory.tuning.ruler import Ruler
 
 __all__ = (
     "BUDGET",
@@ -36,7 +33,6 @@ __all__ = (
     "CORPUS",
     "Job",
     "Outcome",
-    "Ruler",
     "Way",
     "chains",
     "paid",
@@ -45,8 +41,6 @@ __all__ = (
 )
 
 Way = Literal["memory", "full history", "sliding window"]
-Message = Mapping[str, Any]
-
 CORPUS: Final = "tau_airline"
 CHAIN: Final = 8
 """How many recorded runs make one conversation."""
@@ -95,16 +89,7 @@ class Outcome:
 def chains(data: Path, *, length: int = CHAIN, limit: int | None = None) -> list[dict[str, Any]]:
     """Return conversations of `length` runs each, at most `limit`; runs too few are left out."""
     joined = chained(data, CORPUS, chain=length, limit=limit)
-    return [_thoughtful(each) for each in joined]
-
-
-def _thoughtful(conversation: dict[str, Any]) -> dict[str, Any]:
-    """Give every turn with calls the empty thought that a model demands while it thinks."""
-    messages = [
-        {"reasoning_content": "", **message} if message.get("tool_calls") else message
-        for message in conversation["messages"]
-    ]
-    return {**conversation, "messages": messages}
+    return [with_thoughts(each) for each in joined]
 
 
 def paid(job: Job) -> Outcome:
@@ -186,49 +171,6 @@ def _sent(job: Job, client: OpenAI, fake: FakeKimi, ears: Ears, ruler: Ruler) ->
 def _answer(fake: FakeKimi, step: Step) -> None:
     if step.reply is not None:
         fake.queue_reply(step.reply)
-
-
-class Ruler:
-    """Counts prompts as the server does.
-
-    Args:
-        model: The model they are for.
-    """
-
-    def __init__(self, model: str) -> None:
-        self._model = model
-        self._prompts = Prompts(count_text)
-
-    def _sizes(self, step: Step, messages: Sequence[Message]) -> list[int]:
-        """Return the tokens of the parts of a prompt: tools if any, messages, the opening."""
-        body = {"messages": messages, "tools": list(step.tools), "thinking": OFF["thinking"]}
-        call = Call(body=body, model=MODELS[self._model])
-        return [part.tokens for part in self._prompts.prompt(call)]
-
-    def tokens(self, step: Step, messages: Sequence[Message]) -> int:
-        """Return the tokens of a prompt with these messages and the tools of a step."""
-        return sum(self._sizes(step, messages))
-
-    def window(self, step: Step, budget: int) -> list[Message]:
-        """Return the head and the latest parts that fit, calls and their results together."""
-        messages = step.messages
-        sizes = self._sizes(step, messages)
-        offset = len(sizes) - len(messages) - 1
-        head = head_length(messages)
-        room = budget - sum(sizes[: offset + head]) - sizes[-1]
-        start = len(messages)
-        for part in reversed(split(messages, start=head)):
-            room -= sum(sizes[offset + part.start : offset + part.stop])
-            if room < 0:
-                break
-            start = part.start
-        return [*messages[:head], *messages[start:]]
-
-    def news(self, conversation: Mapping[str, Any]) -> int:
-        """Return the tokens that a conversation grew by from nothing but its head."""
-        *_, last = steps(conversation)
-        head = last.messages[: head_length(last.messages)]
-        return self.tokens(last, last.messages) - self.tokens(last, head)
 
 
 def together(outcomes: Iterable[Outcome]) -> Outcome:

@@ -18,16 +18,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from benchmarks._bills import Bill, Tariff
 from benchmarks._corpora import add_data_argument
 from benchmarks._cost_runs import BUDGET, Job, Outcome, chains, run, together
 from benchmarks._report import Row
 from benchmarks.cost import FULL, PRICES, SLIDING
 from memory import ConfigError, Settings
-from memory.cli.replaying import Volume
 from memory.models import DEFAULT_MODEL, thinking
 from memory.testing.kimi_count import count_text
 from memory.testing.kimi_reply import REASONING
+from memory.tuning.bills import Bill
+from memory.tuning.prices import Tariff, Volume
 
 __all__ = ("main",)
 

@@ -18,7 +18,6 @@ ceiling of every row is 100.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,15 +27,15 @@ from typing import Any, Final, NamedTuple
 
 from benchmarks._corpora import add_data_argument, chained
 from benchmarks._measures import count as kimi_tokens
-from benchmarks._measures import leaves, shown
+from benchmarks._measures import readable, shown, values
 from benchmarks._report import Check, Report, Row
 from benchmarks._stubs import Void
 from memory import ledger
 from memory.manager import MemoryManager
-from memory.messages import head_length, last_user, split, tool_calls
+from memory.messages import head_length, last_user, split
 from memory.replay import Step, steps
 
-__all__ = ("Recall", "Setting", "main", "managed", "measure", "readable", "simulated", "values")
+__all__ = ("Recall", "Setting", "main", "managed", "measure", "simulated")
 
 TRIGGER: Final = 0.97
 TARGET: Final = 0.45
@@ -120,21 +119,6 @@ class Recall:
                 self.found += value in view
                 if value not in view:
                     self.missing.append((name, len(step.messages), value))
-
-
-def values(message: Message) -> Iterator[str]:
-    """Yield the values that the calls of a message pass, of three characters and more."""
-    for call in tool_calls(message):
-        arguments = str((call.get("function") or {}).get("arguments"))
-        try:
-            yield from leaves(json.loads(arguments, parse_int=str, parse_float=str))
-        except ValueError:
-            yield from leaves(arguments)
-
-
-def readable(messages: Sequence[Message]) -> str:
-    """Return what messages show, with the values of arguments as they read outside JSON."""
-    return "\n".join([shown(messages), *(value for each in messages for value in values(each))])
 
 
 def managed(

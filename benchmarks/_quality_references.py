@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks._corpora import chained
-from benchmarks._ledger import readable, values
-from benchmarks._measures import count
+from benchmarks._measures import count, readable, values
 from benchmarks._stubs import stub
 from memory.events import Event, Overflowed
 from memory.manager import MemoryManager

@@ -27,16 +27,27 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks._bills import Tariff
 from benchmarks._corpora import add_data_argument
 from benchmarks._cost_runs import BUDGET, CHAIN, CORPUS, Job, Outcome, Way, chains, run, together
-from benchmarks._report import Check, Op, Report, Row, percentile
+from benchmarks._report import Check, Figure, Op, Report, Row, percentile
 from memory import Settings
+from memory.tuning.prices import TARIFFS, Tariff
 from memory.vocabulary import warmup
 
-__all__ = ("FULL", "MEMORY", "PRICES", "SLIDING", "Table", "allowed", "checks", "main", "rows")
+__all__ = (
+    "FULL",
+    "MEMORY",
+    "PRICES",
+    "SLIDING",
+    "Table",
+    "allowed",
+    "checks",
+    "figures",
+    "main",
+    "rows",
+)
 
-PRICES: Final = Path(__file__).parent / "prices"
+PRICES: Final = TARIFFS
 BOUNDS: Final = {"k2.6": 0.70, "k3": 0.75}
 """What the memory may cost, as a share of full history, by price file."""
 WINDOW: Final = 0.47
@@ -163,6 +174,44 @@ def _waits(waits: Sequence[float], full: Sequence[float]) -> Row:
     }
 
 
+def figures(table: Table, tariffs: Sequence[Tariff]) -> list[Figure]:
+    """Return what the benchmark is run for: what other ways cost stands beside what ours does.
+
+    The floor is full history, which everybody can send; no way that answers costs less than the
+    head and the last messages from a cache would, so there is no ceiling.
+    """
+    found: list[Figure] = []
+    for tariff in tariffs:
+        ours, full, sliding = (_row(table, tariff, way) for way in (MEMORY, FULL, SLIDING))
+        found += [
+            Figure(
+                name=f"cost of 1,000 requests, {tariff.name}",
+                value=ours["USD / 1,000"],
+                unit="USD",
+                floor=full["USD / 1,000"],
+            ),
+            Figure(
+                name=f"cost as a share of full history, {tariff.name}",
+                value=100 * ours["of full history"],
+                unit="%",
+                floor=100.0,
+            ),
+            Figure(
+                name=f"cost as a share of a sliding window, {tariff.name}",
+                value=100 * ours["of sliding window"],
+                unit="%",
+            ),
+            Figure(
+                name=f"prompt tokens billed as cached, {tariff.name}",
+                value=100 * ours["cached"],
+                unit="%",
+                floor=100 * sliding["cached"],
+                ceiling=100 * full["cached"],
+            ),
+        ]
+    return found
+
+
 def allowed(news: int, settings: Settings, model: str) -> int:
     """Return how many summaries of messages a conversation may ask for: invariant 9.
 
@@ -266,6 +315,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         },
         rows=found,
         checks=checks(table, tariffs),
+        figures=figures(table, tariffs),
+        quick=options.quick,
         tables={
             heading: [{name: row[name] for name in SHOWN} for row in each]
             for heading, each in found.items()

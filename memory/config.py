@@ -42,7 +42,9 @@ class Options(TypedDict, total=False):
     """The settings as keyword arguments; see `Settings` for what each means."""
 
     budget: int | None
+    trigger: float
     target: float
+    tail: float | None
     notes: float
     standing: float
     identifiers: float
@@ -69,7 +71,11 @@ class Settings:
     Attributes:
         budget: Prompt tokens as the server counts them, tools included; None for the window of
             the request's model.
+        trigger: The share of the limit from which a compaction is due; at 1.0 the limit less a
+            margin for what is not yet counted exactly, which always holds.
         target: Where a compaction brings the prompt, as a share of the limit.
+        tail: The share of the limit that stays verbatim, head included, where a compaction can
+            help it; None for 0.56 of the target.
         notes: How much of the limit the summaries may have together.
         standing: How much of the limit quoted instructions may have together.
         identifiers: How much of the limit the list of identifiers may have, at least 600 tokens;
@@ -100,7 +106,9 @@ class Settings:
     """
 
     budget: int | None = None
+    trigger: float = 1.0
     target: float = 0.45
+    tail: float | None = None
     notes: float = 0.35
     standing: float = 0.1
     identifiers: float = 0.1
@@ -139,6 +147,12 @@ class Settings:
         if not self.target < self.ahead <= 1:
             msg = f"target < ahead <= 1 must hold: target={self.target}, ahead={self.ahead}"
             raise ConfigError(msg)
+        if self.compaction == "background" and self.ahead > self.trigger:
+            msg = (
+                "ahead <= trigger must hold in the background, or every summary is written inline: "
+                f"ahead={self.ahead}, trigger={self.trigger}"
+            )
+            raise ConfigError(msg)
 
     @classmethod
     def resolve(
@@ -173,14 +187,20 @@ class Settings:
         Raises:
             ConfigError: A share is out of range.
         """
-        for name in ("target", "notes", "standing", "identifiers"):
+        for name in ("trigger", "target", "notes", "standing", "identifiers"):
             _number(name, getattr(self, name))
+        if self.tail is not None:
+            _number("tail", self.tail)
+            if not 0 < self.tail < self.target:
+                msg = f"0 < tail < target must hold: tail={self.tail}, target={self.target}"
+                raise ConfigError(msg)
         if self.budget is not None:
             _whole("budget", self.budget)
         return Policy(
             budget=self.budget,
+            trigger=self.trigger,
             target=self.target,
-            floor=self.target * FLOOR_OF_TARGET,
+            floor=self.target * FLOOR_OF_TARGET if self.tail is None else self.tail,
             notes=self.notes,
             standing=self.standing,
             identifiers=self.identifiers,

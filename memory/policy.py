@@ -79,6 +79,7 @@ class Policy:
     Attributes:
         budget: Prompt tokens as the server counts them, tools included; None takes the window
             of the request's model.
+        trigger: Above what a compaction is due; at most the limit less its margin.
         target: Where a compaction brings the view.
         floor: Where a compaction does not go below, if it can help it.
         notes: How much the segments may have together.
@@ -95,6 +96,7 @@ class Policy:
     """
 
     budget: int | None = None
+    trigger: float = 1.0
     target: float = 0.45
     floor: float = 0.25
     notes: float = 0.35
@@ -117,12 +119,11 @@ class Policy:
         if self.budget is not None and self.budget < 1:
             msg = f"budget={self.budget} must be a positive number of tokens"
             raise ConfigError(msg)
-        if not 0 < self.floor < self.target < 1:
-            msg = f"0 < floor < target < 1 must hold: floor={self.floor}, target={self.target}"
-            raise ConfigError(msg)
-        if not 0 < self.notes < self.target:
-            msg = f"0 < notes < target must hold: notes={self.notes}, target={self.target}"
-            raise ConfigError(msg)
+        for name, above in (("floor", "target"), ("notes", "target"), ("target", "trigger")):
+            low, high = getattr(self, name), getattr(self, above)
+            if not 0 < low < high <= 1:
+                msg = f"0 < {name} < {above} <= 1 must hold: {name}={low}, {above}={high}"
+                raise ConfigError(msg)
         for name in ("standing", "identifiers"):
             if not 0 <= getattr(self, name) < 1:
                 msg = f"{name}={getattr(self, name)} must be a share of the limit, 0 to below 1"
@@ -177,7 +178,7 @@ class Policy:
         """
         guess = self.margin_exact if exact else self.margin_estimated
         margin = measured * self.margin_measured + (1 - measured) * guess
-        trigger = limit * (1 - margin) - self.margin_tools * cold_tools
+        trigger = min(limit * self.trigger, limit * (1 - margin) - self.margin_tools * cold_tools)
         target = int(limit * self.target)
         return Budget(limit=limit, trigger=max(target + 1, int(trigger)), target=target)
 
@@ -193,8 +194,7 @@ class Notes(NamedTuple):
     """What the synthetic message costs, in tokens."""
 
     total: int
-    segments: int
-    """How much of that its segments are, with the frame of each."""
+    segments: int  # how much of that its segments are, with the frame of each
     held: int = 0  # what quotes of pinned sentences need
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
@@ -13,6 +13,7 @@ from memory.client import manager_of, wrap
 from memory.events import Compacted, Event
 from memory.invariants import violations
 from memory.messages import WireMessage
+from memory.recording import Step, join, steps, with_thoughts
 from memory.summary import MARK
 from memory.witness import witness
 
@@ -21,26 +22,23 @@ if TYPE_CHECKING:
 
     from memory.manager import Manager, ManagerOptions
 
-__all__ = ("Report", "Step", "Tap", "Turn", "join", "replay", "steps", "total")
+__all__ = (
+    "Report",
+    "Step",
+    "Tap",
+    "Turn",
+    "digest",
+    "join",
+    "joint",
+    "replay",
+    "steps",
+    "total",
+    "with_thoughts",
+)
 
 C = TypeVar("C")
 NO_THINKING = {"thinking": {"type": "disabled"}}
 """Recorded tool turns carry no `reasoning_content`, which Kimi demands while thinking is on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One request of a conversation.
-
-    Attributes:
-        messages: What the caller would send.
-        tools: The tool declarations in force.
-        reply: The recorded assistant message that followed, or None.
-    """
-
-    messages: list[WireMessage]
-    tools: Sequence[Mapping[str, Any]]
-    reply: WireMessage | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,59 +119,6 @@ class Report:
         return row | {"cached_share": self.cached_share}
 
 
-def join(conversations: Sequence[Mapping[str, Any]], *, chain: int) -> list[dict[str, Any]]:
-    """Join every `chain` conversations into one, for longer ones than were recorded.
-
-    The first system message is kept and those equal to it are left out. A joined conversation
-    has `pieces`: where each begins and the tools it declares.
-    """
-    groups = [conversations[i : i + chain] for i in range(0, len(conversations), chain)]
-    return [_joined(group) for group in groups]
-
-
-def _joined(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    messages: list[WireMessage] = []
-    pieces: list[tuple[int, Any]] = []
-    for conversation in group:
-        pieces.append((len(messages), conversation.get("tools") or ()))
-        messages += [_wire(m) for m in conversation["messages"] if not _repeats(m, messages)]
-    ids = [str(conversation["id"]) for conversation in group]
-    name = ids[0] if len(ids) == 1 else f"{ids[0]}+{len(ids) - 1}"
-    return {"id": name, "messages": messages, "pieces": pieces}
-
-
-def _repeats(message: WireMessage, messages: Sequence[WireMessage]) -> bool:
-    return bool(messages) and message["role"] == "system" and _wire(message) == messages[0]
-
-
-def _wire(message: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in message.items() if not key.startswith("_")}
-
-
-def steps(conversation: Mapping[str, Any]) -> Iterator[Step]:
-    """Yield the requests of a conversation made by `join`, in order.
-
-    One before each recorded assistant message; one for each user message where there is none.
-    """
-    messages: list[WireMessage] = conversation["messages"]
-    recorded = any(message["role"] == "assistant" for message in messages)
-    for index, message in enumerate(messages):
-        if recorded and message["role"] == "assistant" and index:
-            yield Step(messages=messages[:index], tools=_tools(conversation, index), reply=message)
-        if not recorded and message["role"] == "user":
-            yield Step(
-                messages=messages[: index + 1], tools=_tools(conversation, index), reply=None
-            )
-
-
-def _tools(conversation: Mapping[str, Any], index: int) -> Sequence[Mapping[str, Any]]:
-    tools: Sequence[Mapping[str, Any]] = ()
-    for start, declared in conversation["pieces"]:
-        if start <= index:
-            tools = declared
-    return tools
-
-
 class Tap:
     """Remembers what leaves a client, below the memory.
 
@@ -199,11 +144,10 @@ class Tap:
             is_summary = tap.note(options)
             try:
                 response = base.request(self, cast_to, options, *args, **kwargs)
-            except Exception:
-                tap.refused += 1
+            except Exception as error:
+                tap.failed(error, is_summary=is_summary)
                 raise
-            if is_summary:
-                tap.tokens_summaries += response.usage.total_tokens
+            tap.answered(response, is_summary=is_summary)
             return response
 
         tapped: Any = object.__new__(type(base.__name__, (base,), {"request": request}))
@@ -217,12 +161,32 @@ class Tap:
         (self.summaries if is_summary else self.chats).append(body)
         return is_summary
 
+    def failed(self, error: Exception, *, is_summary: bool) -> None:  # noqa: ARG002
+        """Remember that the latest request failed."""
+        self.refused += 1
+
+    def answered(self, response: Any, *, is_summary: bool) -> None:
+        """Remember what the answer to the latest request cost."""
+        if is_summary:
+            self.tokens_summaries += response.usage.total_tokens
+
     def digest(self) -> bytes:
         """Return 16 bytes that stand for the chat requests, byte for byte and in order."""
-        found = blake2b(digest_size=16)
-        for body in self.chats:
-            found.update(json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-        return found.digest()
+        return digest(self.chats)
+
+
+def joint(digests: Iterable[bytes]) -> bytes:
+    """Return 16 bytes that stand for several digests in their order; of one, that one."""
+    known = list(digests)
+    return known[0] if len(known) == 1 else blake2b(b"".join(known), digest_size=16).digest()
+
+
+def digest(bodies: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return 16 bytes that stand for the bodies of requests, byte for byte and in order."""
+    found = blake2b(digest_size=16)
+    for body in bodies:
+        found.update(json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    return found.digest()
 
 
 def replay(
@@ -250,7 +214,7 @@ def replay(
         BudgetError: What may not be dropped is larger than the budget.
     """
     thinks = models.thinking(model) != "switchable"
-    conversation = _with_thoughts(conversation) if thinks else conversation
+    conversation = with_thoughts(conversation) if thinks else conversation
     tap = Tap()
     made: list[Event] = []
     options["hooks"] = (*(options.get("hooks") or ()), made.append)
@@ -280,15 +244,6 @@ def replay(
     report.rejected = tap.refused
     report.digest = tap.digest()
     return report
-
-
-def _with_thoughts(conversation: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a conversation for a model that always thinks: it wants a thought with tool calls."""
-    messages = [
-        {"reasoning_content": "", **message} if message.get("tool_calls") else message
-        for message in conversation["messages"]
-    ]
-    return {**conversation, "messages": messages}
 
 
 def _full(manager: Manager, step: Step, *, thinks: bool) -> int:

@@ -14,13 +14,14 @@ if httpx_library.__name__ != "httpx2":
 pytest.importorskip("splintr")
 
 from benchmarks import cost
-from benchmarks._bills import Asked, Bill, Requests, Tariff, billed, shared_tokens
-from benchmarks._cost_runs import Job, Outcome, Ruler, chains, paid, together
+from benchmarks._cost_runs import Job, Outcome, chains, paid, together
 from benchmarks._synthetic import Writer
 from memory import Settings
-from memory.cli.replaying import Volume
 from memory.replay import steps
 from memory.testing import Served
+from memory.tuning.bills import Asked, Bill, Requests, billed, shared_tokens
+from memory.tuning.prices import Tariff, Volume
+from memory.tuning.ruler import Ruler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from memory.cli.app import app
 from memory.cli.endpoint import KEYS, OPENAI_KEY, URLS
-from memory.cli.replaying import Prices, Volume
+from memory.tuning.prices import Prices, Volume
 from memory.testing import FakeKimi, serve
 
 ROW = {

@@ -32,6 +32,11 @@ def test_the_floor_follows_the_target() -> None:
     assert 0.168 == pytest.approx(Settings(target=0.3, notes=0.2).policy().floor)
 
 
+def test_a_tail_is_the_floor() -> None:
+    """Who says how much stays verbatim is not asked for a share of the target."""
+    assert 0.1 == Settings(tail=0.1).policy().floor
+
+
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
@@ -42,6 +47,13 @@ def test_the_floor_follows_the_target() -> None:
         ({"budget": True}, "budget"),
         ({"target": 0}, "target"),
         ({"target": 1.0}, "target"),
+        ({"trigger": 0.45}, "trigger"),
+        ({"trigger": 1.01}, "trigger"),
+        ({"trigger": "late"}, "trigger"),
+        ({"trigger": 0.7, "compaction": "background"}, "ahead"),
+        ({"tail": 0}, "tail"),
+        ({"tail": 0.45}, "tail"),
+        ({"tail": "long"}, "tail"),
         ({"target": "half"}, "target"),
         ({"target": True}, "target"),
         ({"target": float("nan")}, "target"),

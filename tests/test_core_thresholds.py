@@ -21,9 +21,9 @@ class TestPolicies:
             ({"budget": 0}, "budget=0 must be a positive number of tokens"),
             (
                 {"floor": 0.45},
-                "0 < floor < target < 1 must hold: floor=0.45, target=0.45",
+                "0 < floor < target <= 1 must hold: floor=0.45, target=0.45",
             ),
-            ({"notes": 0.5}, "0 < notes < target must hold: notes=0.5, target=0.45"),
+            ({"notes": 0.5}, "0 < notes < target <= 1 must hold: notes=0.5, target=0.45"),
             ({"standing": 1.0}, "standing=1.0 must be a share of the limit, 0 to below 1"),
             ({"identifiers": -0.1}, "identifiers=-0.1 must be a share of the limit, 0 to below 1"),
             (
@@ -121,3 +121,17 @@ class TestPolicies:
 
         assert "compact" == made.action
         assert {int} == {type(each) for each in figures}
+
+    @pytest.mark.parametrize(
+        ("share", "measured", "cold", "trigger"),
+        [(0.8, 0.0, 0, 80_000), (0.99, 1.0, 0, 98_000), (0.8, 0.0, 200_000, 67_000)],
+    )
+    def test_a_trigger_of_ones_own_counts_where_it_is_lower(
+        self, share: float, measured: float, cold: int, trigger: int
+    ) -> None:
+        """The margin keeps a prompt under the limit, so nobody can go above it."""
+        policy = Policy(trigger=share)
+
+        made = policy.thresholds(limit=100_000, measured=measured, exact=True, cold_tools=cold)
+
+        assert trigger == pytest.approx(made.trigger, abs=1)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from memory import demo
 from memory.cli import report
 from memory.cli.endpoint import Endpoint
 from memory.cli.output import CommandError, Output
+from memory.cli.progress import progress_bar
 from memory.cli.reading import load
 from memory.cli.replaying import (
     LIVE_NAMESPACE,
     Outcome,
-    Prices,
     Run,
     rehearse,
     run_live,
@@ -28,6 +28,7 @@ from memory.replay import join, steps
 from memory.stores import Store
 from memory.stores.contract import Checking
 from memory.stores.opening import open_store
+from memory.tuning.prices import Prices
 
 __all__ = ("Prices", "chosen", "demonstrate", "kept_in")
 
@@ -85,6 +86,7 @@ def demonstrate(
     prices: Prices,
     consented: bool,
     store: Store | None = None,
+    settings: Path | None = None,
 ) -> list[Outcome]:
     """Replay conversations, show the outcomes and return them.
 
@@ -97,6 +99,7 @@ def demonstrate(
         prices: What the real API costs.
         consented: Whether the user has already agreed to pay.
         store: Where summaries are found and kept; None for memory only.
+        settings: A file with the other settings, or None.
 
     Raises:
         CommandError: The real API does not take the key.
@@ -107,16 +110,14 @@ def demonstrate(
     with _progress(out, conversations, "replaying") as after:
         # What a rehearsal makes up is no summary for the real API to go on from.
         made_up = store if endpoint is None else None
-        run = Run(model=model, budget=budget, after=after, store=made_up)
+        run = Run(model=model, budget=budget, after=after, store=made_up, settings=settings)
         outcomes = rehearse(conversations, run=run)
     if endpoint is not None:
         broken = {outcome.id for outcome in outcomes if outcome.report is None}
         _ask(out, outcomes, endpoint, prices, consented=consented)
         good = [each for each in conversations if each["id"] not in broken]
         with _progress(out, good, "replaying live") as after:
-            run = Run(
-                model=model, budget=budget, after=after, store=store, namespace=LIVE_NAMESPACE
-            )
+            run = replace(run, after=after, store=store, namespace=LIVE_NAMESPACE)
             live = {each.id: each for each in run_live(good, run=run, endpoint=endpoint)}
         outcomes = [live.get(outcome.id, outcome) for outcome in outcomes]
     live_too, stored = endpoint is not None, store is not None
@@ -153,15 +154,7 @@ def _progress(
     out: Output, conversations: Sequence[Mapping[str, Any]], what: str
 ) -> Generator[Any, None, None]:
     """Show on standard error how many requests are done, where that is a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    bar = Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=out.aside,
-        transient=True,
-        disable=not out.aside.is_terminal,
-    )
     requests = sum(1 for each in conversations for _ in steps(each))
-    with bar:
+    with progress_bar(out) as bar:
         task = bar.add_task(what, total=requests)
         yield lambda *_: bar.advance(task)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from memory import models
 from memory.cli.output import CommandError
 
 if TYPE_CHECKING:
@@ -95,13 +94,11 @@ def fake_kimi(model: str, *, context_length: int | None = None) -> FakeKimi:
         model: The model that will be asked for.
         context_length: The window of every model in tokens; None for the real ones.
     """
-    from memory.testing import FakeKimi, Model  # noqa: PLC0415  # only when a fake is needed
-    from memory.testing.kimi_models import LIVE_MODELS  # noqa: PLC0415
+    from memory.testing import FakeKimi  # noqa: PLC0415  # only when a fake is needed
+    from memory.testing.kimi_models import LIVE_MODELS, model_like  # noqa: PLC0415
 
-    known = list(LIVE_MODELS)
-    if model not in {each.id for each in known}:
-        known.append(Model(id=model, family="k2.6", context_length=models.window(model)))
-    return FakeKimi(models=known, context_length=context_length)
+    known = {each.id: each for each in (*LIVE_MODELS, model_like(model))}
+    return FakeKimi(models=list(known.values()), context_length=context_length)
 
 
 @contextmanager

@@ -5,33 +5,32 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openai import OpenAI, OpenAIError
 
 from memory.cli.endpoint import Endpoint, fake_client, fake_kimi
 from memory.errors import KimiMemoryError
-from memory.replay import Report, Step, Turn, replay
+from memory.replay import Report, Step, Turn, joint, replay
 from memory.testing.kimi_call import Call
 from memory.testing.kimi_count import count_text
 from memory.testing.kimi_prompt import Prompts
 from memory.testing.kimi_rules import check
 from memory.testing.kimi_structure import STRUCTURE_RULES
 from memory.testing.kimi_wire import ApiError
+from memory.tuning.prices import NOTHING, Volume
 
 if TYPE_CHECKING:
     from memory.stores import Store
-    from memory.testing import Model, Served
+    from memory.testing import Model
 
 __all__ = (
     "CHECKS",
     "LIVE_NAMESPACE",
     "NAMESPACE",
     "Outcome",
-    "Prices",
     "Run",
-    "Volume",
     "rehearse",
     "run_live",
     "sent_digest",
@@ -56,52 +55,6 @@ CHECKS: Mapping[str, Callable[[Report], bool]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """US dollars per million tokens.
-
-    Attributes:
-        input: Prompt tokens that the server had not cached.
-        cached: Prompt tokens that it had.
-        output: Completion tokens.
-    """
-
-    input: float
-    cached: float
-    output: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
-    """Tokens that a server counted, summaries included.
-
-    Attributes:
-        prompt: Prompt tokens.
-        cached: Those of them that the server had cached.
-        completion: Completion tokens.
-    """
-
-    prompt: int = 0
-    cached: int = 0
-    completion: int = 0
-
-    @classmethod
-    def of(cls, served: Iterable[Served]) -> Volume:
-        """Add up the requests that a fake has served."""
-        answered = [each for each in served if each.status == 200]  # noqa: PLR2004  # OK
-        return cls(
-            prompt=sum(each.prompt_tokens for each in answered),
-            cached=sum(each.cached_tokens for each in answered),
-            completion=sum(each.completion_tokens for each in answered),
-        )
-
-    def cost(self, prices: Prices, *, cached: bool = True) -> float:
-        """Return US dollars; without `cached`, as if the server cached nothing."""
-        hits = self.cached if cached else 0
-        dollars = (self.prompt - hits) * prices.input + hits * prices.cached
-        return (dollars + self.completion * prices.output) / 1e6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How the replay of one conversation ended.
 
@@ -115,7 +68,7 @@ class Outcome:
     id: str
     report: Report | None = None
     error: str | None = None
-    volume: Volume = Volume()
+    volume: Volume = NOTHING
 
     @property
     def failed(self) -> list[str]:
@@ -135,6 +88,7 @@ class Run:
         after: Called after each request.
         store: Where summaries are found and kept; None for memory only.
         namespace: Under which name, there.
+        settings: A file with the other settings, or None.
     """
 
     model: str
@@ -142,6 +96,7 @@ class Run:
     after: Callable[[Step, Turn], None]
     store: Store | None = None
     namespace: str = NAMESPACE
+    settings: Path | None = None
 
     def replay(self, conversation: Mapping[str, Any], client: OpenAI, **options: Any) -> Outcome:
         """Replay one conversation; what ends it early is part of the outcome."""
@@ -156,6 +111,7 @@ class Run:
                 budget=self.budget,
                 after=self.after,
                 hooks=(),
+                settings_file=self.settings,
                 **options,
             )
         except (KimiMemoryError, OpenAIError) as error:
@@ -204,12 +160,7 @@ def total_volume(outcomes: Iterable[Outcome]) -> Volume:
 
 def sent_digest(reports: Iterable[Report]) -> str:
     """Return what is the same for two runs that sent the same requests in the same order."""
-    digests = [report.digest for report in reports]
-    return (digests[0] if len(digests) == 1 else _joint(digests)).hex()
-
-
-def _joint(digests: Iterable[bytes]) -> bytes:
-    return blake2b(b"".join(digests), digest_size=16).digest()
+    return joint(report.digest for report in reports).hex()
 
 
 def _measure(model: Model) -> Callable[[Step], int]:

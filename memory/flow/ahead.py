@@ -77,6 +77,7 @@ def _early(prompt: Prompt, context: Context, reply: Reply) -> Context:
     early = replace(
         policy,
         budget=mark,
+        trigger=min(1.0, policy.trigger * limit / mark),
         target=policy.target * scale,
         floor=policy.floor * scale,
         notes=policy.notes * scale,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from memory import models
+
 __all__ = (
     "LEGACY_MODELS",
     "LIVE_MODELS",
     "Family",
     "Model",
+    "model_like",
 )
 
 Family = Literal["moonshot-v1", "k2", "k2.5", "k2.6", "k2.7-code", "k3"]
@@ -84,3 +87,15 @@ LEGACY_MODELS = (
     ),
 )
 """Models that api.moonshot.ai has retired; third parties still serve some of them."""
+
+
+def model_like(name: str) -> Model:
+    """Return the live model of that name; one that is not among them is like kimi-k2.6.
+
+    Args:
+        name: As in requests.
+    """
+    for model in LIVE_MODELS:
+        if model.id == name:
+            return model
+    return Model(id=name, family="k2.6", context_length=models.window(name))

@@ -92,7 +92,7 @@ def test_the_simplest_settings_are_the_defaults() -> None:
     assert "send" == smallest.pop("oversize")
     assert 400 == smallest.pop("budget")
     assert smallest == {name: getattr(Settings(), name) for name in smallest}
-    assert {"target", "notes", "ahead"} == {*smallest}
+    assert {"target", "tail", "notes", "ahead", "trigger"} == {*smallest}
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,18 @@ AT_THE_END: tuple[RunCheck, ...] = (
     merges_are_few,
 )
 """What is said of a whole run."""
+WITHOUT_NOTES = frozenset(
+    {
+        "counts_are_as_reported",
+        "ending_is_sent",
+        "input_is_unchanged",
+        "last_user_message_is_sent",
+        "pinned_messages_are_sent",
+        "prompt_is_within_limit",
+        "tool_calls_are_paired",
+    }
+)
+"""The checks of a request that need not know which of its messages are notes."""
 
 
 def demand(holds: object, message: str, sending: Sending | None = None) -> None:
@@ -106,6 +118,8 @@ class Judge:
         if found and not recorded:  # there is no record of it: it is judged by itself
             sending = replace(sending, record=None, log=None, notes=_foreign(sending))
             found = violations(sending)
+            if manager.settings.notes_role == "system":  # then nobody can tell them from a head
+                found = {name: text for name, text in found.items() if name in WITHOUT_NOTES}
         self._demand_none(found, sending)
         _input_is_what_it_was(asked, sending)
         self._counts(asked, sending, model=model, tools=tools)

@@ -44,6 +44,8 @@ _OF_MANAGERS: Final[Mapping[str, tuple[Any, ...]]] = {
 }
 
 _Pick = Callable[[], int]
+_Usual = Mapping[str, float | None]
+"""Defaults by name."""
 
 
 def budgets(*, least: int = 200, most: int = 4_000) -> st.SearchStrategy[int]:
@@ -72,7 +74,7 @@ def policies(**fixed: Any) -> st.SearchStrategy[Policy]:
     Raises:
         InvalidArgument: There is no such field, its value is wrong, or two do not go together.
     """
-    shares = partial(_shares, fixed, below={"notes": 0.35, "floor": 0.25}, above={})
+    shares = partial(_shares, fixed, below={"notes": 0.35, "floor": 0.25}, above={"trigger": 1.0})
     _check(Policy, fixed, shares)
     options = _options({**_BOTH, **_OF_POLICIES}, fixed, shares)
     return options.map(lambda given: Policy(**given))
@@ -94,7 +96,9 @@ def settings(**fixed: Any) -> st.SearchStrategy[dict[str, Any]]:
     Raises:
         InvalidArgument: There is no such setting, its value is wrong, or two do not go together.
     """
-    shares = partial(_shares, fixed, below={"notes": 0.35}, above={"ahead": 0.8})
+    background = fixed.get("compaction") == "background"  # then `ahead` lies below the trigger
+    above = {"ahead": 0.8} | ({} if background else {"trigger": 1.0})
+    shares = partial(_shares, fixed, below={"notes": 0.35, "tail": None}, above=above)
     _check(Settings, fixed, shares)
     return _options({**_BOTH, **_OF_MANAGERS}, fixed, shares)
 
@@ -111,8 +115,8 @@ def _check(kind: type[Any], fixed: Mapping[str, Any], shares: Callable[[_Pick], 
 
 
 def _shares(
-    fixed: Mapping[str, Any], pick: _Pick, *, below: Mapping[str, float], above: Mapping[str, float]
-) -> dict[str, float]:
+    fixed: Mapping[str, Any], pick: _Pick, *, below: _Usual, above: _Usual
+) -> dict[str, Any]:
     """Return a target, and shares that have to be below and above it, around those that are fixed.
 
     Args:
@@ -122,20 +126,26 @@ def _shares(
         below: Names and defaults.
         above: Names and defaults.
     """
-    least = max((fixed[name] for name in below if name in fixed), default=0.05)
+    least = max((fixed[name] for name in below if fixed.get(name) is not None), default=0.05)
     most = min((fixed[name] for name in above if name in fixed), default=0.95)
-    target = fixed["target"] if "target" in fixed else _share(pick(), least, most, 0.45)
-    made = {"target": target}
+    target: float = fixed["target"] if "target" in fixed else _between(pick(), least, most, 0.45)
+    made: dict[str, Any] = {"target": target}
     for name, usual in below.items():
         made[name] = fixed[name] if name in fixed else _share(pick(), 0.0, target, usual)
     for name, usual in above.items():
-        made[name] = fixed[name] if name in fixed else _share(pick(), target, 1.0, usual)
+        nearest = (target + 1) / 2 if usual == 1 else target
+        made[name] = fixed[name] if name in fixed else _share(pick(), nearest, 1.0, usual)
     return made
 
 
-def _share(part: int, least: float, most: float, usual: float) -> float:
+def _share(part: int, least: float, most: float, usual: float | None) -> float | None:
+    """Return a number between two others, or None where that is its default."""
+    return None if part == 0 and usual is None else _between(part, least, most, usual or 0.0)
+
+
+def _between(part: int, least: float, most: float, usual: float) -> float:
     """Return a number between two others, rounded where there is room for that."""
-    if part == 0 and least < usual < most:
+    if part == 0 and least < usual <= most:
         return usual
     exact = least + (most - least) * max(part, 1) / _PARTS
     rounded = round(exact, 3)
@@ -147,7 +157,7 @@ def _options(
     draw: st.DrawFn,
     known: Mapping[str, tuple[Any, ...]],
     fixed: Mapping[str, Any],
-    shares: Callable[[_Pick], dict[str, float]],
+    shares: Callable[[_Pick], dict[str, Any]],
 ) -> dict[str, Any]:
     made: dict[str, Any] = {"budget": fixed["budget"] if "budget" in fixed else draw(budgets())}
     made |= shares(lambda: draw(st.integers(0, _PARTS - 1)))

@@ -5,23 +5,19 @@ Dollars are only put on at the end, by a price file, so that one run can be pric
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
-import splintr
-
-from memory.cli.replaying import Prices, Volume
 from memory.events import Purpose
 from memory.testing import Served
 from memory.testing.kimi_call import Call
 from memory.testing.kimi_count import count_text
-from memory.testing.kimi_models import LIVE_MODELS
+from memory.testing.kimi_models import model_like
 from memory.testing.kimi_prompt import Part, Prompts
+from memory.tuning.prices import NOTHING, Volume
 
-__all__ = ("MODELS", "Asked", "Bill", "Requests", "Tariff", "added", "billed", "seconds")
+__all__ = ("Asked", "Bill", "Requests", "added", "billed", "seconds", "shared_tokens")
 
 UNCACHED: Final = 5_000.0
 """Prompt tokens a second that a server reads, where it has not cached them."""
@@ -29,40 +25,6 @@ CACHED: Final = 50_000.0
 """The same for those that it has."""
 WRITTEN: Final = 60.0
 """Completion tokens a second that it writes."""
-NOTHING: Final = Volume()
-MODELS: Final = {model.id: model for model in LIVE_MODELS}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tariff:
-    """A price file: what a model costs, and who says so.
-
-    Attributes:
-        name: The file, without its ending.
-        model: The model.
-        prices: US dollars per million tokens.
-        source: Where the prices are from.
-    """
-
-    name: str
-    model: str
-    prices: Prices
-    source: str
-
-    @classmethod
-    def read(cls, path: Path) -> Tariff:
-        """Read a price file."""
-        read = json.loads(path.read_text(encoding="utf-8"))
-        prices = Prices(**{field.name: float(read[field.name]) for field in fields(Prices)})
-        return cls(name=path.stem, model=read["model"], prices=prices, source=read["source"])
-
-    def dollars(self, volume: Volume) -> float:
-        """Return what tokens cost."""
-        return volume.cost(self.prices)
-
-    def row(self) -> dict[str, Any]:
-        """Return the file as a JSON object."""
-        return {"model": self.model, **asdict(self.prices), "source": self.source}
 
 
 class Requests(NamedTuple):
@@ -150,12 +112,14 @@ def added(volumes: Sequence[Volume]) -> Volume:
     )
 
 
-def billed(served: Sequence[Served], asked: Sequence[Asked] = ()) -> Bill:
+def billed(served: Sequence[Served], asked: Sequence[Asked] = (), *, shared: bool = True) -> Bill:
     """Return the bill for what a server was asked, in order.
 
     Args:
         served: Its log.
         asked: What each request for notes was for, oldest first.
+        shared: Whether to find out what each prompt shares with the one before, to the token,
+            which takes the exact vocabulary and some time.
     """
     good = [each for each in served if each.error is None]
     turns = [each for each in good if each.kind == "chat"]
@@ -167,7 +131,7 @@ def billed(served: Sequence[Served], asked: Sequence[Asked] = ()) -> Bill:
     groups = (turns, breaks, summaries, merges)
     return Bill(
         turns=Volume.of(turns),
-        shared=sum(shared_tokens(turns)),
+        shared=sum(shared_tokens(turns)) if shared else 0,
         breaks=Volume.of(breaks),
         summaries=Volume.of(summaries),
         merges=Volume.of(merges),
@@ -207,10 +171,12 @@ def _with_summaries(served: Sequence[Served]) -> Iterator[tuple[Served, list[Ser
 def shared_tokens(turns: Sequence[Served]) -> list[int]:
     """Return how many leading tokens of each prompt the prompt before had too, to the token."""
     prompts = Prompts(count_text)
+    import splintr  # noqa: PLC0415  # an extra, and 0.2 s
+
     encode = splintr.Tokenizer.from_pretrained("kimi_k2").encode_ordinary
     found, before = list[int](), list[Part]()
     for each in turns:
-        parts = prompts.prompt(Call(body=each.body, model=MODELS[each.body["model"]]))
+        parts = prompts.prompt(Call(body=each.body, model=model_like(each.body["model"])))
         found.append(_common(before, parts, encode))
         before = parts
     return found
