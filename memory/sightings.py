@@ -119,7 +119,7 @@ class Sight(NamedTuple):
     """What the place where it stands and its kind are worth."""
 
 
-_seen: GenerationCache[tuple[Sight, ...]] = GenerationCache(entries=4_096, weight=1 << 23)
+_seen: GenerationCache[tuple[Sight, ...]] = GenerationCache(entries=32_768, weight=1 << 23)
 """What stands in the latest messages, by their texts; 8 to 16 million characters of them."""
 
 

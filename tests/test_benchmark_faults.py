@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -15,10 +15,15 @@ from kimi_clients import httpx_library
 if httpx_library.__name__ != "httpx2":
     pytest.skip("clients of benchmarks are on httpx2", allow_module_level=True)
 
+from benchmarks import _faults_peers as peers
 from benchmarks import faults
 from benchmarks._faults_cases import CASES, Case
-from benchmarks._faults_run import floor
+from benchmarks._faults_facts import floor
+from benchmarks._faults_play import Play
+from benchmarks._faults_process import Process
+from benchmarks._faults_shared import SHARED, WELL_OVER, Shared, passed, standings
 from benchmarks._faults_talk import LANGUAGES, NEAR, Fact, Language, talk
+from benchmarks._report import Row
 from memory.testing.kimi_count import count_text
 
 FIGURES = {"name", "value", "op", "bound", "holds"}
@@ -176,3 +181,127 @@ def test_what_fails_is_reported(name: str, change: dict[str, int]) -> None:
 def test_what_is_missing_does_not_hold() -> None:
     """A case that was not run is not taken for good."""
     assert not any(check.holds for check in faults.checks([case("500")], []))
+
+
+WELL = {
+    "offered": True,
+    "useless": False,
+    "facts": 40,
+    "sliding window": 10,
+    "in view": 40,
+    "in reach": 40,
+    "turns failed": 0,
+    "rejected": 0,
+    "last user message missing": 0,
+    "orders sent": 0,
+    "over budget allowed": 0,
+    WELL_OVER: 0,
+}
+"""A row that is passed."""
+
+
+def shared(name: str) -> Shared:
+    """Return the shared row of a name."""
+    return next(each for each in SHARED if each.name == name)
+
+
+@pytest.fixture(scope="module")
+def ours() -> Iterator[Process]:
+    """Yield this library in a process of its own."""
+    process = Process("memory")
+    yield process
+    process.close()
+
+
+def row_of(process: Process, name: str, turns: int = 16) -> Row:
+    """Return what a library makes of a shared row."""
+    return Play(shared=shared(name), language="en", seed=5, turns=turns).play(process)
+
+
+def test_a_row_without_fault_is_passed() -> None:
+    """Nothing failed, everything is there."""
+    assert passed(WELL) is True
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"turns failed": 1},
+        {"rejected": 1},
+        {"last user message missing": 1},
+        {"orders sent": 1},
+        {WELL_OVER: 1},
+        {"in reach": 39},
+        {"in reach": 39, "in view": 39},
+        {"in reach": 9, "in view": 9, "useless": True},
+    ],
+)
+def test_one_fault_is_enough_not_to_pass(change: dict[str, int]) -> None:
+    """Whatever it is."""
+    assert passed({**WELL, **change}) is False
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"in reach": 10, "in view": 10, "useless": True},
+        {"in reach": 40, "in view": 3},
+        {WELL_OVER: 1, "over budget allowed": 1},
+    ],
+)
+def test_what_is_allowed_does_not_count(change: dict[str, int]) -> None:
+    """A sliding window is enough where no summary is any good; what is in reach is not lost."""
+    assert passed({**WELL, **change}) is True
+
+
+def test_what_is_not_offered_is_not_judged() -> None:
+    """It is neither passed nor failed."""
+    assert passed({"offered": False}) is None
+
+
+def test_a_row_is_passed_in_both_languages_or_not_at_all() -> None:
+    """Those that are not offered are not counted."""
+    said = [("a", True), ("a", True), ("b", True), ("b", False), ("c", None)]
+    rows = [{"peer": "x", "row": row, "version": "1", "passed": good} for row, good in said]
+
+    assert [
+        {"peer": "x", "version": "1", "rows passed": 1, "of": 2, "not passed": ["b"]}
+    ] == standings(rows)
+
+
+def test_rows_of_a_library_that_is_missing_do_not_hold() -> None:
+    """Who was not measured is not taken for good."""
+    assert not any(check.holds for check in peers.checks([], SHARED))
+
+
+def test_a_shared_row_is_played_over_http(ours: Process) -> None:
+    """The summariser is asked over HTTP, the faults are there, and nothing is lost."""
+    row = row_of(ours, "500")
+
+    assert (0, 0, 0, 16) == (row["turns failed"], row["rejected"], row[WELL_OVER], row["in reach"])
+    assert row["requests to the summariser"] > 0
+
+
+def test_two_turns_at_once_are_played(ours: Process) -> None:
+    """Both are answered, and both are in the next request."""
+    row = row_of(ours, "two turns at once", turns=4)
+
+    assert (5, 0, 4) == (row["turns"], row["turns failed"], row["in view"])
+
+
+def test_a_large_turn_is_larger_than_the_budget(ours: Process) -> None:
+    """One request is over it, that of the turn itself."""
+    row = row_of(ours, "one turn of 9,000 tokens", turns=6)
+
+    assert (1, 1) == (row[WELL_OVER], row["over budget allowed"])
+
+
+def test_who_keeps_no_originals_shows_none() -> None:
+    """Only what a library itself keeps is in reach; and who is gone fails its turns."""
+    process = Process("last-n")
+    row = row_of(process, "healthy")
+    process.close()
+
+    assert row["in view"] == row["in reach"] < 16
+    assert process.gone
+    assert 16 == row_of(process, "healthy")["turns failed"]

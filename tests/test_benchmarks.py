@@ -104,7 +104,8 @@ def test_a_report_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> Non
     read = json.loads(line)
 
     assert 1 == code
-    assert {"benchmark", "environment", "settings", "rows", "checks"} == set(read)
+    told = {"schema", "benchmark", "date", "quick", "seed", "revision", "environment"}
+    assert told | {"settings", "figures", "rows", "checks"} == set(read)
     assert {"times": [{"ms": 1.5}]} == read["rows"]
     assert [False] == [check["holds"] for check in read["checks"]]
     assert {"python", "packages"} <= set(read["environment"])

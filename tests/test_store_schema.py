@@ -27,7 +27,8 @@ from memory.stores.sqlite_file import DIALECT
 from memory.stores.upgrading import statements
 from memory.testing import FakeKimi
 
-FIRST, SECOND = "001_logs.sql", "002_search.sql"
+FILES = ("001_logs.sql", "002_search.sql", "003_lists.sql")
+NEW = FILES[1:]
 TABLES = ("memory_conversations", "memory_records", "memory_hashes", "memory_leases")
 READ = "SELECT * FROM {} ORDER BY 1, 2, 3"
 
@@ -72,25 +73,25 @@ def test_what_was_read_then_is_not_nothing(told: Any) -> None:
 def test_the_first_schema_is_the_one_that_was_written(old: Path, tmp_path: Path) -> None:
     """Its file has not changed since: a new database has the same checksum in its row."""
     with SqliteStore(tmp_path / "new.db") as store:
-        assert (FIRST, SECOND) == store.upgrade()
+        assert FILES == store.upgrade()
 
-    assert [(1, FIRST)] == [row[:2] for row in applied(old)]
+    assert [(1, FILES[0])] == [row[:2] for row in applied(old)]
     assert applied(old) == applied(tmp_path / "new.db")[:1]
-    assert [32, 32] == [len(checksum) for *_, checksum in applied(tmp_path / "new.db")]
+    assert [32, 32, 32] == [len(checksum) for *_, checksum in applied(tmp_path / "new.db")]
 
 
 def test_a_database_of_the_first_schema_reads_the_same(old: Path, told: Any) -> None:
     """It is upgraded when it is opened, without a word: history, head, summaries and view."""
     with SqliteStore(old) as store:
         assert is_part(told, view(store))
-        assert (2, ()) == (store.health().schema, store.upgrade())
-    assert [(1, FIRST), (2, SECOND)] == [row[:2] for row in applied(old)]
+        assert (len(FILES), ()) == (store.health().schema, store.upgrade())
+    assert [*enumerate(FILES, start=1)] == [row[:2] for row in applied(old)]
 
 
 def test_an_upgrade_on_demand_tells_what_it_did(old: Path) -> None:
     """What is left to do is done once."""
     with SqliteStore(old) as store:
-        assert ((SECOND,), ()) == (store.upgrade(), store.upgrade())
+        assert (NEW, ()) == (store.upgrade(), store.upgrade())
 
 
 def test_an_old_database_can_be_searched(old: Path, told: Any) -> None:
@@ -143,7 +144,7 @@ def test_a_newer_database_is_left_alone(old: Path, tmp_path: Path, kind: str) ->
         for call in (reading, store.upgrade, reading, writing, store.health, store.upgrade):
             with pytest.raises(SchemaError, match="newer") as caught:
                 call()
-            assert (99, 2) == (caught.value.found, caught.value.wanted)
+            assert (99, len(FILES)) == (caught.value.found, caught.value.wanted)
             assert str(path) in str(caught.value)
     with closing(sqlite3.connect(path)) as database:
         assert before == [*database.iterdump()]
@@ -180,7 +181,7 @@ def test_processes_may_upgrade_at_once(old: Path, told: Any) -> None:
             print(file=each.stdin, flush=True)
         done = {each.communicate(timeout=60)[0] for each in (first, second)}
 
-    assert {f"('{SECOND}',) 2\n", "() 2\n"} == done
+    assert {f"{NEW} 3\n", "() 3\n"} == done
     with SqliteStore(old) as store:
         assert is_part(told, view(store))
 
@@ -199,7 +200,7 @@ def test_threads_may_upgrade_at_once(old: Path, told: Any) -> None:
     for thread in threads:
         thread.join(30)
 
-    assert [(), (), (), (SECOND,)] == sorted(done)
+    assert [(), (), (), NEW] == sorted(done)
     with SqliteStore(old) as store:
         assert is_part(told, view(store))
 
@@ -256,10 +257,10 @@ def test_an_old_database_of_postgres_waits_for_its_upgrade(
     """Nothing happens to it by the way; after that it reads the same."""
     carry(old, postgres, schema)
     for call in (postgres.health, partial(postgres.load, key()), partial(grow, postgres, key())):
-        with pytest.raises(SchemaError, match=r"has schema 1 and 2 is needed \(002_search.sql\)"):
+        with pytest.raises(SchemaError, match=r"has schema 1 and 3 is needed \(002_search.sql, 003_lists.sql\)"):
             call()
 
-    assert ((SECOND,), ()) == (postgres.upgrade(), postgres.upgrade())
+    assert (NEW, ()) == (postgres.upgrade(), postgres.upgrade())
     assert is_part(told, view(postgres))
     assert postgres.search(SPACE, "靠窗 座位", user="user-42")
 
@@ -274,7 +275,7 @@ def test_a_newer_database_of_postgres_is_left_alone(postgres: PostgresStore, sch
     for call in calls:
         with pytest.raises(SchemaError, match="newer") as caught:
             call()
-        assert (99, 2) == (caught.value.found, caught.value.wanted)
+        assert (99, len(FILES)) == (caught.value.found, caught.value.wanted)
 
 
 def test_a_database_of_postgres_without_our_tables_says_what_to_do(
@@ -302,4 +303,4 @@ def test_threads_may_upgrade_postgres_at_once(schema: str) -> None:
     with psycopg.connect(postgres_url(), autocommit=True) as connection:
         connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(f"{schema}_more")))
 
-    assert [(), (), (), (FIRST, SECOND)] == sorted(done)
+    assert [(), (), (), FILES] == sorted(done)

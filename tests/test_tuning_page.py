@@ -192,10 +192,12 @@ def few(**changes: Any) -> Study:
 def many() -> Study:
     """Return a study whose history is far larger than the budget, with a floor for each one."""
     made = study()
+    trials = [*made.trials[:-1], replace(made.trials[-1], wait_p95=90.0)]
     huge = trial({}, recall=1.0, course=[0, 400_000, 900_000])
     floors = [trial({"budget": budget}, recall=0.2) for budget in (16_000, 32_000)]
     ends = [("full history", huge), *(("last messages", each) for each in floors)]
-    return replace(made, references=[Reference(name=name, trial=each) for name, each in ends])
+    references = [Reference(name=name, trial=each) for name, each in ends]
+    return replace(made, trials=trials, references=references)
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)

@@ -19,6 +19,7 @@ from memory.cli.doctor import doctor
 from memory.cli.fake import fake_kimi_command
 from memory.cli.move import export, import_
 from memory.cli.plan import plan
+from memory.cli.tune import tune
 
 __all__ = ("app",)
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("demo")(demo)
 app.command("plan")(plan)
 app.command("check")(check)
+app.command("tune")(tune)
 app.command("doctor")(doctor)
 app.command("chat")(chat)
 app.command("fake-kimi")(fake_kimi_command)

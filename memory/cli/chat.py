@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from memory import models
+from memory.cli.options import SettingsFile
 from memory.cli.output import Json, Output
 
 __all__ = ("chat",)
@@ -22,8 +23,8 @@ def chat(
         typer.Option(
             min=1,
             metavar="TOKENS",
-            help="Prompt tokens allowed. Default: KIMI_MEMORY_BUDGET, else the model's window; "
-            f"{FAKE_BUDGET:,} with the fake.",
+            help="Prompt tokens allowed. Default: KIMI_MEMORY_BUDGET, else that of --settings, "
+            f"else the model's window; {FAKE_BUDGET:,} with the fake.",
         ),
     ] = None,
     model: Annotated[
@@ -42,6 +43,7 @@ def chat(
             "--fake", metavar="", help="Talk to a fake Kimi on this machine; needs no key."
         ),
     ] = False,
+    settings: SettingsFile = None,
     as_json: Json = False,
 ) -> None:
     """Chat with a token gauge and visible compactions.
@@ -55,14 +57,15 @@ def chat(
     """
     from memory.cli.chatting import Chat, find_endpoint  # noqa: PLC0415  # openai: 370 ms
     from memory.cli.talk import opened  # noqa: PLC0415
-    from memory.config import Settings  # noqa: PLC0415
+    from memory.manager.given import resolved  # noqa: PLC0415
 
     out = Output(as_json=as_json)
     with out.reporting():
         endpoint = None if fake else find_endpoint(out, base_url)
-        tokens = budget or Settings.resolve({}).budget or (None if endpoint else FAKE_BUDGET)
+        known = resolved({}, settings).budget
+        tokens = budget or known or (None if endpoint else FAKE_BUDGET)
         with opened(endpoint, model=model) as client:
-            room = Chat(out, client, budget=tokens, model=model, system=system)
+            room = Chat(out, client, budget=tokens, model=model, system=system, settings=settings)
             room.converse()
     if room.failed:
         raise typer.Exit(1)

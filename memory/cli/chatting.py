@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from openai import OpenAI
@@ -90,16 +91,31 @@ class Chat:
         budget: Prompt tokens allowed; None for the window.
         model: The model to ask for.
         system: The system prompt, or None.
+        settings: A file of settings, or None.
     """
 
     def __init__(
-        self, out: Output, client: OpenAI, *, budget: int | None, model: str, system: str | None
+        self,
+        out: Output,
+        client: OpenAI,
+        *,
+        budget: int | None,
+        model: str,
+        system: str | None,
+        settings: Path | None = None,
     ) -> None:
         self.failed = 0
         self._turns = 0
         self._out = out
         self._watch = Watch(out)
-        self._talk = Talk(client, model=model, budget=budget, system=system, hooks=(self._watch,))
+        self._talk = Talk(
+            client,
+            model=model,
+            budget=budget,
+            system=system,
+            hooks=(self._watch,),
+            settings=settings,
+        )
 
     def converse(self) -> None:
         """Take turns until `/quit` or the end of input."""

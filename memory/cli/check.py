@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from memory.cli.output import Json, Output
+from memory.cli.options import SettingsFile, budget_of
+from memory.cli.output import CommandError, Json, Output
 
 __all__ = ("check",)
 
@@ -22,7 +23,12 @@ def check(
         ),
     ],
     *,
-    budget: Annotated[int, typer.Option(min=1, metavar="TOKENS", help="Prompt tokens allowed.")],
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="TOKENS", help="Prompt tokens allowed. Default: that of --settings."
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -39,6 +45,7 @@ def check(
             "--contents", metavar="", help="Show how messages begin where a promise is not kept."
         ),
     ] = False,
+    settings: SettingsFile = None,
     as_json: Json = False,
 ) -> None:
     """Check recorded conversations: replay their requests and judge what would be sent.
@@ -51,6 +58,12 @@ def check(
 
     out = Output(as_json=as_json)
     with out.reporting():
-        found = Check(out, budget=budget, seed=seed, contents=contents).run(file, conversation)
+        tokens = budget_of(budget, settings)
+        if tokens is None:
+            raise CommandError(
+                "check needs a --budget, in tokens, or a file of --settings with one"
+            )
+        todo = Check(out, budget=tokens, seed=seed, contents=contents, settings=settings)
+        found = todo.run(file, conversation)
     if found.violations:
         raise typer.Exit(1)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from memory.cli.output import CommandError, Output, plain
+from memory.cli.progress import progress_bar
+from memory.manager import MemoryManager
 from memory.testing.transcripts import (
     Reading,
     Transcript,
@@ -38,13 +40,23 @@ class Check:
         budget: Prompt tokens allowed.
         seed: Which requests are made.
         contents: Whether it is shown how messages begin.
+        settings: A file with the other settings, or None.
     """
 
-    def __init__(self, out: Output, *, budget: int, seed: int, contents: bool) -> None:
+    def __init__(
+        self,
+        out: Output,
+        *,
+        budget: int,
+        seed: int,
+        contents: bool,
+        settings: Path | None = None,
+    ) -> None:
         self._out = out
         self._budget = budget
         self._seed = seed
         self._contents = contents
+        self._make = None if settings is None else partial(MemoryManager, settings_file=settings)
 
     def run(self, path: Path, conversation: str | None) -> TranscriptReport:
         """Check the conversations of a file or a directory, and show what came of it.
@@ -72,17 +84,8 @@ class Check:
 
     def _checked(self, transcripts: Sequence[Transcript]) -> list[TranscriptReport]:
         """Check one after the other, and show on a terminal how many are done."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        aside = self._out.aside
-        bar = Progress(
-            *columns,
-            TimeElapsedColumn(),
-            console=aside,
-            transient=True,
-            disable=not aside.is_terminal,
-        )
         reports: list[TranscriptReport] = []
-        with bar:
+        with progress_bar(self._out) as bar:
             task = bar.add_task("checking", total=len(transcripts))
             for each in transcripts:
                 reports.append(self._one(each))
@@ -91,7 +94,11 @@ class Check:
 
     def _one(self, transcript: Transcript) -> TranscriptReport:
         return check_transcript(
-            transcript, budget=self._budget, seed=self._seed, contents=self._contents
+            transcript,
+            budget=self._budget,
+            seed=self._seed,
+            manager_factory=self._make,
+            contents=self._contents,
         )
 
     def _show(self, report: TranscriptReport, readings: Sequence[Reading]) -> None:

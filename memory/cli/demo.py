@@ -9,6 +9,7 @@ import typer
 
 from memory import models
 from memory.cli.endpoint import Endpoint
+from memory.cli.options import SettingsFile, budget_of
 from memory.cli.output import CommandError, Json, Output
 
 __all__ = ("demo",)
@@ -32,7 +33,8 @@ def demo(
         typer.Option(
             min=1,
             metavar="TOKENS",
-            help=f"Prompt tokens allowed; {DEMO_BUDGET:,} for the shipped conversation.",
+            help="Prompt tokens allowed. Default: that of --settings; else "
+            f"{DEMO_BUDGET:,} for the shipped conversation.",
         ),
     ] = None,
     conversation: Annotated[
@@ -88,6 +90,7 @@ def demo(
             "pays for none. Default: memory only.",
         ),
     ] = None,
+    settings: SettingsFile = None,
     as_json: Json = False,
 ) -> None:
     """Replay long conversations and show what is saved.
@@ -110,12 +113,13 @@ def demo(
         outcomes = demonstrate(
             out,
             chosen(data, conversation=conversation, limit=limit, chain=chain),
-            budget=_budget(budget, data),
+            budget=_budget(budget_of(budget, settings), data),
             model=model,
             endpoint=Endpoint.find(base_url) if live else None,
             prices=Prices(input=price_input, cached=price_cached, output=price_output),
             consented=yes,
             store=opened,
+            settings=settings,
         )
     if any(outcome.failed for outcome in outcomes):
         raise typer.Exit(1)
@@ -123,5 +127,5 @@ def demo(
 
 def _budget(given: int | None, data: Path | None) -> int:
     if given is None and data is not None:
-        raise CommandError("--data needs a --budget, in tokens")
+        raise CommandError("--data needs a --budget, in tokens, or a file of --settings with one")
     return given or DEMO_BUDGET

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
@@ -176,13 +177,20 @@ class Forecast:
         }
 
 
-def manager(budget: int | None, *, hooks: Sequence[Hook] = ()) -> MemoryManager:
-    """Return a manager with this budget; with None it is that of the environment, if any.
+def manager(
+    budget: int | None, *, settings: Path | None = None, hooks: Sequence[Hook] = ()
+) -> MemoryManager:
+    """Return a manager with this budget; with None it is that of the environment or the file.
+
+    Args:
+        budget: Prompt tokens allowed, or None.
+        settings: A file of settings, or None.
+        hooks: Who is told of events.
 
     Raises:
-        ConfigError: A setting in the environment is wrong.
+        ConfigError: A setting in the environment or the file is wrong.
     """
-    options: ManagerOptions = {"hooks": hooks}
+    options: ManagerOptions = {"hooks": hooks, "settings_file": settings}
     if budget is not None:
         options["budget"] = budget
     return MemoryManager(**options)

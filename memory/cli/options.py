@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,8 +14,10 @@ __all__ = (
     "Conversation",
     "Model",
     "Namespace",
+    "SettingsFile",
     "Store",
     "User",
+    "budget_of",
 )
 
 STORE = "sqlite"
@@ -51,3 +54,26 @@ Conversation = Annotated[
     typer.Argument(metavar="NAME", help="The conversation, such as user-42/trip."),
 ]
 Model = Annotated[str, typer.Option("--model", metavar="MODEL", help="The model to count for.")]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar="FILE",
+        help="A TOML file of settings, such as `tune` writes; options and variables win.",
+    ),
+]
+
+
+def budget_of(given: int | None, settings: Path | None) -> int | None:
+    """Return the budget of an option; None where there is none.
+
+    With a file of settings, that of the environment or of the file counts too.
+
+    Raises:
+        ConfigError: The file cannot be read, or a setting in it is wrong.
+    """
+    if settings is None:
+        return given
+    from memory.manager.given import resolved  # noqa: PLC0415  # not for --help
+
+    return resolved({} if given is None else {"budget": given}, settings).budget

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from memory import models
+from memory.cli.options import SettingsFile
 from memory.cli.output import Json, Output
 
 __all__ = ("plan",)
@@ -28,7 +29,8 @@ def plan(
         typer.Option(
             min=1,
             metavar="TOKENS",
-            help="Prompt tokens allowed. Default: KIMI_MEMORY_BUDGET, else the window.",
+            help="Prompt tokens allowed. Default: KIMI_MEMORY_BUDGET, else that of --settings, "
+            "else the window.",
         ),
     ] = None,
     model: Annotated[
@@ -41,6 +43,7 @@ def plan(
     show_text: Annotated[
         bool, typer.Option("--show-text", metavar="", help="Show how each message begins.")
     ] = False,
+    settings: SettingsFile = None,
     as_json: Json = False,
 ) -> None:
     """Show what would be kept and what summarised.
@@ -56,7 +59,7 @@ def plan(
     with out.reporting():
         given = load_one(file, conversation=conversation)
         forecast = Forecast.of(
-            manager(budget),
+            manager(budget, settings=settings),
             given["messages"],
             tools=given.get("tools") or (),
             model=model or given.get("model") or models.DEFAULT_MODEL,

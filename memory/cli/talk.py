@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from openai import OpenAI, Stream
@@ -48,6 +49,7 @@ class Talk:
         budget: Prompt tokens allowed; None for the window of the model.
         system: The system prompt, or None.
         hooks: Who is told of events.
+        settings: A file of settings, or None.
     """
 
     def __init__(
@@ -58,8 +60,9 @@ class Talk:
         budget: int | None,
         system: str | None,
         hooks: Sequence[Hook],
+        settings: Path | None = None,
     ) -> None:
-        self.manager = manager(budget, hooks=hooks)
+        self.manager = manager(budget, settings=settings, hooks=hooks)
         self.model = model
         self.messages: list[Any] = [{"role": "system", "content": system}] if system else []
         self._client = self.manager.wrap(client)

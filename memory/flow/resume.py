@@ -19,6 +19,10 @@ from memory.view import Thread, View, adopted, covering, own, revealing
 
 __all__ = ("best", "diverged", "earliest", "find", "resume")
 
+FAR = 4
+"""How many times the trigger what a view shows verbatim may be before no shallower one is looked
+at: two estimates of one message differ by no more."""
+
 
 def earliest(prompt: Prompt) -> Flow[int | None]:
     """Return the smallest number of messages that a record for this input was made for, or None."""
@@ -101,14 +105,21 @@ def _best(prompt: Prompt, context: Context, thread: Thread, records: Sequence[Co
     state = State.of(prompt, context, View(thread, adopted(records, thread.links)))
     if state.fits:
         return state
-    deepest = state
-    for record in covering(records, thread):
+    found = covering(records, thread)
+    fitting: State | None = None
+    for record in reversed(found):  # each has all that the one before shows, and more
         other = State.of(prompt, context, View(thread, record))
         if other.fits:
-            return other
-        if record.covered > (deepest.view.record.covered if deepest.view.record else 0):
-            deepest = other
-    return deepest
+            fitting = other
+        elif sum(other.sizes) > FAR * other.budget.trigger:
+            break
+    if fitting is not None:
+        return fitting
+    deepest = max(found, key=lambda record: record.covered, default=None)
+    least = state.view.record.covered if state.view.record else 0
+    if deepest is None or deepest.covered <= least:
+        return state
+    return State.of(prompt, context, View(thread, deepest))
 
 
 def diverged(prompt: Prompt, state: State) -> Flow[None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from memory import models
 from memory.breaker import Breaker
-from memory.config import Options, Settings
+from memory.config import Options
 from memory.counts import Counts
 from memory.errors import ConfigError
 from memory.events import Counted, CounterChosen, Event, Evicted, Hook, Skipped
@@ -20,6 +20,7 @@ from memory.manager.given import (
     checked_redact,
     hint,
     opened_store,
+    resolved,
 )
 from memory.manager.scope import (
     Address,
@@ -106,7 +107,7 @@ class Manager:
         redact: Redact | None = None,
         **options: Unpack[Options],
     ) -> None:
-        self.settings = Settings.resolve(options, file=settings_file)
+        self.settings = resolved(options, settings_file)
         opened = None if store is None else opened_store(store)
         durable = getattr(opened, "durable", False)
         self.namespace = checked_name(namespace) or (NAMESPACE if durable else secrets.token_hex(8))

@@ -2,23 +2,70 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from memory.config import Settings
 from memory.errors import ConfigError
 from memory.hooks import LogHook
 from memory.records import SEPARATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import os
+    from collections.abc import Mapping, Sequence
 
     from memory.events import Hook
+    from memory.manager.base import ManagerOptions
     from memory.redaction import Redact
     from memory.stores import Store
 
-__all__ = ("checked_hooks", "checked_name", "checked_redact", "hint", "opened_store")
+__all__ = (
+    "checked_hooks",
+    "checked_name",
+    "checked_redact",
+    "from_file",
+    "hint",
+    "opened_store",
+    "resolved",
+)
 
 _VERBS = ("load", "append", "known", "find", "forget")
 """What a store can do; see `memory.stores.Store`."""
+
+
+def resolved(
+    given: Mapping[str, Any],
+    file: str | os.PathLike[str] | None,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Return the settings from arguments, else the environment, else a file.
+
+    Takes what `Settings.resolve` takes.
+
+    Raises:
+        ConfigError: One is unknown or wrong. Where all would be well without the file, the
+            message names it.
+    """
+    try:
+        return Settings.resolve(given, environ=environ, file=file)
+    except ConfigError as error:
+        if file is None or str(file) in str(error):
+            raise
+        Settings.resolve(given, environ=environ)  # raises what is wrong without the file
+        msg = f"{file}: {error}"
+        raise ConfigError(msg) from error
+
+
+def from_file(path: str | os.PathLike[str], options: ManagerOptions) -> ManagerOptions:
+    """Return the options of a manager with a file of settings.
+
+    Raises:
+        ConfigError: There is a file among them already.
+    """
+    if "settings_file" in options:
+        msg = "from_file() takes one file: leave out settings_file"
+        raise ConfigError(msg)
+    return {**options, "settings_file": path}
 
 
 def opened_store(store: Store | str) -> Store:

@@ -15,13 +15,16 @@ from memory.handlers import AsyncHandler, Handler
 from memory.manager.async_conversation import AsyncConversation
 from memory.manager.base import Manager, ManagerOptions
 from memory.manager.conversation import Conversation
+from memory.manager.given import from_file
 from memory.manager.scope import check_user
 from memory.messages import WireMessage
 from memory.meter import Tools
 from memory.records import Entry, Forgotten, Health, Hit, Match
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
+    from typing import Self
 
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
 
@@ -44,6 +47,29 @@ class MemoryManager(Closing, Manager):
     ) -> None:
         super().__init__(**others)
         self.summarizer = summarizer
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        summarizer: Summarizer | None = None,
+        **others: Unpack[ManagerOptions],
+    ) -> Self:
+        """Return a manager with the settings of a TOML file, such as `kimi-memory tune` writes.
+
+        Arguments win over the environment, which wins over the file.
+
+        Args:
+            path: The file; settings at its top level, by their names in `memory.Settings`.
+            summarizer: See `MemoryManager`.
+            **others: See `Manager`; without `settings_file`.
+
+        Raises:
+            ConfigError: The file cannot be read, or a setting is unknown or wrong; the message
+                names the file where it is at fault.
+        """
+        return cls(summarizer=summarizer, **from_file(path, others))
 
     def fit(
         self,
@@ -211,6 +237,21 @@ class AsyncMemoryManager(AsyncClosing, Manager):
     ) -> None:
         super().__init__(**others)
         self.summarizer = summarizer
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        summarizer: AsyncSummarizer | None = None,
+        **others: Unpack[ManagerOptions],
+    ) -> Self:
+        """Return a manager with the settings of a TOML file; see `MemoryManager.from_file`.
+
+        Raises:
+            ConfigError: The file cannot be read, or a setting is unknown or wrong.
+        """
+        return cls(summarizer=summarizer, **from_file(path, others))
 
     async def fit(
         self,

@@ -1,18 +1,20 @@
-"""Recorded conversations in files: JSON, JSON lines, and logs of requests."""
+"""Recorded conversations in files, in the formats of `memory.formats`."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from memory import models
-from memory.errors import KimiMemoryError
+from memory import formats, models
+from memory.formats import TranscriptError
+from memory.formats.failures import wrong
+from memory.formats.files import opened, parsed, text_in, values
+from memory.formats.wire import messages_of, without_notes
+from memory.identity import normal_form
 
 __all__ = (
     "Reading",
@@ -32,12 +34,6 @@ __all__ = (
 
 SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 """The names of files that are looked into in a directory end with one of these."""
-_WRAPPERS = ("body", "request")
-"""Keys under which logs keep what was sent, as the files of OpenAI's batches do."""
-
-
-class TranscriptError(KimiMemoryError):
-    """A file does not hold what it should; the message says where and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +104,10 @@ def find(path: Path) -> list[Path]:
 def read(path: Path) -> Reading:
     """Return the conversations of a file, and what in it is none.
 
-    The file is JSON or JSON lines of conversations. A conversation is a list of messages, or an
-    object with `messages` and perhaps `id`, `tools` and `model`, as it is or under `body` or
-    `request`; lines that are messages are one conversation. Keys of messages that begin with `_`
-    are left out. Of requests that continue each other the last one is returned.
+    The file is in one of the formats of `memory.formats`: JSON or JSON lines of conversations,
+    lines that are messages, a log of requests, a corpus. A log may keep the replies as well. Keys
+    of messages that begin with `_` are left out. Of requests that continue each other the last
+    one is returned.
 
     Args:
         path: The file; `-` is standard input.
@@ -121,15 +117,13 @@ def read(path: Path) -> Reading:
     """
     found: list[Transcript] = []
     skipped: list[Skipped] = []
-    try:
-        entries = [*_conversations(path)]
-    except TranscriptError as error:
-        return Reading(skipped=(_skipped(path, error),))
-    for place, value in entries:
+    for each in formats.scan(path):
         try:
-            found.append(transcript(value, place=place))
+            if each.problem is not None:
+                raise each.problem
+            found.append(_of(each.row or {}, place=each.place, name=""))
         except TranscriptError as error:
-            skipped.append(Skipped(place=place, reason=_reason(place, error)))
+            skipped.append(Skipped(place=each.place, reason=_reason(each.place, error)))
     if not found and len(skipped) > 1:
         reasons = {each.reason for each in skipped}
         told = reasons.pop() if len(reasons) == 1 else f"{skipped[0].reason}, and so on"
@@ -146,25 +140,23 @@ def transcript(value: Any, *, place: str = "", name: str = "") -> Transcript:
     """Return a conversation as `read` understands it.
 
     Args:
-        value: A list of messages, or an object with `messages`.
+        value: A list of messages, an object with `messages`, or one of another known format.
         place: Where it stands, for complaints.
         name: What it is called if it does not say so.
 
     Raises:
         TranscriptError: It is none, or one of its messages is none.
     """
-    if isinstance(value, TranscriptError):
-        raise value
-    whole: Mapping[str, Any] = value if isinstance(value, dict) else {}
-    body = _body(whole)
-    messages = messages_of(value if isinstance(value, list) else body, place=place)
+    return _of(formats.row(value, place=place), place=place, name=name)
+
+
+def _of(row: Mapping[str, Any], *, place: str, name: str) -> Transcript:
+    messages = row["messages"]
     if not messages:
-        text = f"{place}: no messages in it"
-        raise TranscriptError(text)
-    tools, model = body.get("tools"), body.get("model")
-    own = (whole.get(key) for key in ("id", "custom_id"))
+        raise wrong(place, "no messages in it")
+    tools, model = row.get("tools"), row.get("model")
     return Transcript(
-        id=str(next((each for each in own if each is not None), name)),
+        id=str(row.get("id", name)),
         messages=[without_notes(message) for message in messages],
         tools=tools if isinstance(tools, list) else (),
         model=model if isinstance(model, str) and model else models.DEFAULT_MODEL,
@@ -172,133 +164,8 @@ def transcript(value: Any, *, place: str = "", name: str = "") -> Transcript:
     )
 
 
-def values(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the JSON values of a file with their places: the only one, or those of its lines.
-
-    Args:
-        path: The file; `-` is standard input.
-
-    Raises:
-        TranscriptError: One of them is no JSON.
-        OSError: It cannot be read.
-    """
-    for place, value in _entries(path):
-        if isinstance(value, TranscriptError):
-            raise value
-        yield place, value
-
-
-def messages_of(value: Any, *, place: str) -> list[dict[str, Any]]:
-    """Return the messages of a conversation that a file holds: a list, or `messages` of an object.
-
-    Raises:
-        TranscriptError: There are none, or one of them is no message.
-    """
-    messages = value.get("messages") if isinstance(value, dict) else value
-    if not isinstance(messages, list):
-        text = f"{place}: not an object with a list of `messages`"
-        raise TranscriptError(text)
-    wrong = next((i for i, each in enumerate(messages) if not _is_message(each)), None)
-    if wrong is not None:
-        text = f"{place}: message {wrong} is not an object with a `role`"
-        raise TranscriptError(text)
-    return messages
-
-
-def without_notes(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a message without the keys of a data set's own, which start with `_`."""
-    return {key: value for key, value in message.items() if not key.startswith("_")}
-
-
-def opened(path: Path) -> AbstractContextManager[TextIO]:
-    """Open a file of text, or standard input where it is named `-`.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    return nullcontext(sys.stdin) if str(path) == "-" else path.open(encoding="utf-8-sig")
-
-
-def text_in(file: TextIO, *, name: str) -> str:
-    """Return all that is in a file.
-
-    Raises:
-        TranscriptError: It is not UTF-8.
-    """
-    try:
-        return file.read()
-    except UnicodeDecodeError as error:
-        text = f"{name}: not UTF-8: {error}"
-        raise TranscriptError(text) from None
-
-
-def parsed(line: str, *, place: str) -> Any:
-    """Return the JSON value of a line.
-
-    Raises:
-        TranscriptError: It has none.
-    """
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        text = f"{place}: not JSON: {error}"
-        raise TranscriptError(text) from None
-
-
-def _entries(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield the values of a file with their places, or in place of one why it is none."""
-    with opened(path) as file:
-        text = text_in(file, name=str(path))
-    try:
-        yield str(path), json.loads(text)
-    except (ValueError, RecursionError):
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                place = f"{path}:{number}"
-                yield place, _tried(line, place=place)
-
-
-def _tried(line: str, *, place: str) -> Any:
-    try:
-        return parsed(line, place=place)
-    except TranscriptError as error:
-        return error
-
-
-def _conversations(path: Path) -> list[tuple[str, Any]]:
-    """Return what a file may hold as conversations, with their places."""
-    entries = [*_entries(path)]
-    if len(entries) > 1 and all(_is_message(value) and not _body(value) for _, value in entries):
-        return [(str(path), [value for _, value in entries])]
-    if len(entries) == 1 and isinstance(entries[0][1], list):
-        inner = entries[0][1]
-        if inner and not any(_is_message(each) for each in inner):
-            return [(f"{path}:[{number}]", each) for number, each in enumerate(inner)]
-    return entries
-
-
-def _body(whole: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what has the messages: an object, or what it has under a name that logs use."""
-    if not isinstance(whole, dict):
-        return {}
-    inner = (whole.get(key) for key in _WRAPPERS)
-    each: Any
-    for each in (whole, *inner):
-        if isinstance(each, dict) and "messages" in each:
-            return each
-    return {}
-
-
-def _is_message(value: object) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("role"), str)
-
-
 def _is_hidden(path: Path) -> bool:
     return any(name.startswith(".") for name in path.parts)
-
-
-def _skipped(path: Path, error: TranscriptError) -> Skipped:
-    return Skipped(place=str(path), reason=_reason(str(path), error))
 
 
 def _reason(place: str, error: TranscriptError) -> str:
@@ -313,11 +180,14 @@ def _latest(found: Sequence[Transcript]) -> list[Transcript]:
 
 
 def _chain(one: Transcript) -> list[bytes]:
-    """Return a hash for each beginning of a conversation, the whole one included."""
+    """Return a hash for each beginning of a conversation, the whole one included.
+
+    It is of what messages mean: a logged reply and the same one sent again are equal.
+    """
     links: list[bytes] = []
     link = b""
     for message in one.messages:
-        text = json.dumps(message, sort_keys=True)
+        text = json.dumps(normal_form(message), sort_keys=True, default=str)
         link = blake2b(link + text.encode(), digest_size=16).digest()
         links.append(link)
     return links

@@ -5,7 +5,8 @@ The command `kimi-memory tune` is made of this: `tune` measures, a `Study` is wh
 
 from __future__ import annotations
 
-from memory.tuning.running import Job, tune
+from memory.tuning.bench import Job
+from memory.tuning.running import tune
 from memory.tuning.study import Prefer, Reference, Study, Trial
 
 __all__ = ("Job", "Prefer", "Reference", "Study", "Trial", "tune")

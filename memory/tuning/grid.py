@@ -77,9 +77,11 @@ class Grid:
         ways = list(self._valid(self._around(self.start)))
         draw = random.Random(seed)
         draw.shuffle(ways)
-        half = max(0, number - 1) // 2  # no more, so that some differ in several
+        ways.sort(key=lambda point: point.get("budget") == self.start.get("budget"))
+        budgets = len(self.axes.get("budget", ()))  # each with the defaults, whatever else
+        half = max(budgets, number) // 2  # no more, so that some differ in several
         drawn = self._valid(self._drawn(draw))
-        return _first(number, [self.start], ways[:half], drawn, ways[half:])
+        return _first(number, [self.start], ways[: max(half, budgets - 1)], drawn, ways[half:])
 
     def neighbours(self, points: Iterable[Point]) -> Iterator[Point]:
         """Yield the valid points that are one step along one axis from one of some others."""

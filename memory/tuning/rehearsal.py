@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from memory.config import Settings
 from memory.errors import BudgetError
 from memory.events import Event, Summarizing
 from memory.models import thinking
@@ -203,7 +204,8 @@ class _Drive:
         self._line, self._way, self._model = line, way, model
         self._ruler = Ruler(model)
         self._extra = {**(NO_THINKING if thinking(model) == "switchable" else {}), **line.extra}
-        given = settings if way == MEMORY else {"budget": None}
+        # All of them are given: none is to come from the environment of whoever measures.
+        given = asdict(Settings(**(settings if way == MEMORY else {})))
         self._wrapped = wrap(line.client, hooks=(self._hear,), **given)
 
     def _hear(self, event: Event) -> None:

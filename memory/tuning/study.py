@@ -126,7 +126,7 @@ class Study:
             "chosen": self.trials[self.chosen].row(),
             "knee": self.trials[self.knee].row(),
             "pareto": [self.trials[place].row() for place in self.pareto],
-            "references": {each.name: each.trial.row() for each in self.references},
+            "references": [{"name": each.name, **each.trial.row()} for each in self.references],
             "trials": [trial.row() for trial in self.trials],
             "recall_of": self.recall_of,
             "summarizer": self.summarizer,
