@@ -2,7 +2,8 @@
 
 Keys of messages that start with `_` belong to the corpus and are never sent; what they say (ids,
 sessions, times) stands beside the messages, place by place. The files are not part of this
-repository: `--data DIR` says where they are.
+repository: `--data DIR` says where they are, and may have the files that others publish as they
+are: see `OFFICIAL`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from memory import formats
 from memory.replay import join
 
 __all__ = (
     "DATA",
+    "OFFICIAL",
     "Recording",
     "SessionSummary",
     "add_data_argument",
@@ -26,10 +30,25 @@ __all__ = (
     "load",
     "rows",
     "session_summaries",
+    "source",
 )
 
 DATA: Final = Path(__file__).parents[2] / "shared" / "data"
 """Where the corpora are unless `--data` says otherwise."""
+
+OFFICIAL: Final[Mapping[str, Sequence[str]]] = {
+    "locomo": ("locomo10.json",),
+    "longmemeval": (
+        "longmemeval_s_cleaned.json",
+        "longmemeval_s.json",
+        "longmemeval_s",
+        "longmemeval_oracle.json",
+        "longmemeval_oracle",
+    ),
+    "tau_airline": ("gpt-4o-airline.json",),
+    "tau_retail": ("gpt-4o-retail.json",),
+}
+"""The published files of a corpus, which are read where `NAME.jsonl` is not there."""
 
 Message = dict[str, Any]
 
@@ -103,13 +122,29 @@ def add_data_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="directory of the corpora")
 
 
+def source(data: Path, name: str) -> Path:
+    """Return the file of a corpus: `data/name.jsonl`, or a published one where that is not there.
+
+    Published ones are those in `OFFICIAL` and `name.json`. Where there is none at all it is the
+    first.
+    """
+    own = data / f"{name}.jsonl"
+    published = (data / each for each in (*OFFICIAL.get(name, ()), f"{name}.json"))
+    return own if own.exists() else next(filter(Path.is_file, published), own)
+
+
 def rows(data: Path, name: str, *, limit: int | None = None) -> list[dict[str, Any]]:
-    """Return the rows of `data/name.jsonl` as they are, at most `limit` of them.
+    """Return the rows of a corpus, at most `limit` of them; those of `name.jsonl` as they are.
 
     Raises:
         OSError: The file cannot be read.
+        TranscriptError: A published file holds something else.
     """
-    with (data / f"{name}.jsonl").open(encoding="utf-8") as lines:
+    path = source(data, name)
+    if path.suffix != ".jsonl":
+        with closing(formats.rows(path)) as found:
+            return list(islice(found, limit))
+    with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in islice(lines, limit)]
 
 

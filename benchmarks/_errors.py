@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from benchmarks._report import Check, Row, percentile
+from benchmarks._report import Check, Figure, Row, percentile
 
-__all__ = ("AT", "Prediction", "checks", "compaction_rows", "error_rows", "table")
+__all__ = ("AT", "Prediction", "checks", "compaction_rows", "error_rows", "figures", "table")
 
 POOLED: Final = "pooled"
 HELD_OUT: Final = "held out"
@@ -87,6 +87,29 @@ def compaction_rows(predictions: Sequence[Prediction]) -> list[Row]:
         {"counter": counter, "corpus": corpus} | spread(group)
         for (counter, corpus), group in grouped(predictions).items()
         if group
+    ]
+
+
+def figures(rows: Sequence[Row], *, floor: str) -> list[Figure]:
+    """Return what the benchmark is run for, from error rows.
+
+    Args:
+        rows: Those of `error_rows`.
+        floor: The counter that never learns; without its rows there is no floor.
+    """
+    pooled = {
+        (r["counter"], r["request"]): r["absolute p95"] for r in rows if r["corpus"] == POOLED
+    }
+    return [
+        Figure(
+            name=f"error p95 at request {request}, {counter}",
+            value=value,
+            unit="%",
+            floor=pooled.get((floor, request)),
+            ceiling=0.0,
+        )
+        for (counter, request), value in pooled.items()
+        if counter != floor and request in {1, 5, max(AT)}
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -11,7 +10,8 @@ from typing import Any, Final
 from openai import OpenAI
 
 from benchmarks._faults_cases import BIG, BIG_TURN, SMALL, Case, Way
-from benchmarks._faults_talk import Fact, Language, Message, Talk, Turn, talk, text_of
+from benchmarks._faults_facts import BUDGET, notes, ordered, stands
+from benchmarks._faults_talk import Language, Message, Talk, Turn, talk, text_of
 from benchmarks._report import Row
 from memory import BudgetError, wrap
 from memory.client import manager_of
@@ -19,15 +19,11 @@ from memory.config import Settings
 from memory.events import Accepted, Event, FellBack
 from memory.records import Logged
 from memory.testing import FakeKimi, Model, SummaryJob, serve
-from memory.testing.kimi_count import count_text
 from memory.testing.kimi_models import LIVE_MODELS
-from memory.testing.kimi_spoiled import ORDER
 from memory.testing.kimi_wire import ApiError
 
-__all__ = ("BUDGET", "FACTS", "MODEL", "Run", "floor")
+__all__ = ("FACTS", "MODEL", "Run")
 
-BUDGET: Final = 3_000
-"""Tokens a prompt may have."""
 FACTS: Final = 40
 """Turns, each with a fact."""
 MODEL: Final = "kimi-k2.6"
@@ -35,10 +31,6 @@ OFF: Final = {"thinking": {"type": "disabled"}}
 NAME: Final = "faults"
 OFFLINE: Final = "extractive"
 """The author of summaries that no model wrote."""
-_NOTHING: Final[Mapping[Language, str]] = {
-    "en": "- Only small talk so far; nothing was agreed.",
-    "zh": "- 目前只是闲聊，没有约定什么。",
-}
 _LOOK: Final = {
     "type": "function",
     "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}},
@@ -177,13 +169,10 @@ class Run:
         """
         shown = [text_of(message) for message in job.messages]
         filtered = self.case.filtered
-        if filtered is not None and _stands(self.talk.facts[filtered], shown):
+        if filtered is not None and stands(self.talk.facts[filtered], shown):
             msg = "The request was rejected because it was considered high risk"
             raise ApiError(msg, status=400, kind="content_filter")
-        lines = [f"- {fact.text}" for fact in self.talk.facts if _stands(fact, shown)]
-        while lines and count_text("\n".join(lines)) > job.budget:
-            lines.pop()
-        return "\n".join(lines) or _NOTHING[self.language]
+        return notes(self.talk, shown, room=job.budget)
 
     def _hear(self, event: Event) -> None:
         self.accepted += isinstance(event, Accepted) and event.author != OFFLINE
@@ -205,8 +194,8 @@ class Run:
             "refused by name": self.refused,
             "largest request": max(prompts, default=0),
             "over budget": sum(tokens > BUDGET for tokens in prompts),
-            "in view": sum(_stands(fact, view) for fact in facts),
-            "in reach": sum(_stands(fact, reach) for fact in facts),
+            "in view": sum(stands(fact, view) for fact in facts),
+            "in reach": sum(stands(fact, reach) for fact in facts),
             "facts": len(facts),
             "requests to the summariser": sum(
                 each.kind == "summary" for each in self.fake.requests
@@ -214,7 +203,7 @@ class Run:
             "while it was down": self.away if self.case.span else None,
             "summaries accepted": self.accepted,
             "extracted instead": self.extracted,
-            "orders sent": sum(_ordered(each.body["messages"]) for each in chats),
+            "orders sent": sum(ordered(each.body["messages"]) for each in chats),
             "seconds": seconds,
             "failures": sorted(set(self.failed)),
         }
@@ -229,28 +218,6 @@ class Run:
                     yield from conversation.expand(segment)
             return
         yield from (r.message for r in manager.log(self._said) if isinstance(r, Logged))
-
-
-def floor(conversation: Talk) -> int:
-    """Return how many facts the last messages that fit into the budget have: a sliding window."""
-    messages, left = conversation.messages(), BUDGET - count_text(conversation.system) - 8
-    kept = list[str]()
-    for message in reversed(messages[1:]):
-        left -= count_text(text_of(message)) + 6
-        if left < 0:
-            break
-        kept.append(text_of(message))
-    return sum(_stands(fact, kept) for fact in conversation.facts)
-
-
-def _stands(fact: Fact, texts: Sequence[str]) -> bool:
-    return any(fact.stands_in(text) for text in texts)
-
-
-def _ordered(messages: Sequence[Message]) -> bool:
-    """Tell whether a line of the order that hijacked summaries give is in a prompt."""
-    said = json.dumps([text_of(message) for message in messages], ensure_ascii=False)
-    return any(line in said for line in ORDER.splitlines() if len(line) > 32)
 
 
 def _user(text: str) -> Message:

@@ -17,9 +17,9 @@ from benchmarks._quality_recall import LATE, METHODS, Chat
 from benchmarks._quality_references import Run
 from benchmarks._quality_sentences import KINDS, Kind
 from benchmarks._quality_standing import COMPACTIONS, Fate, Held
-from benchmarks._report import Check, Row
+from benchmarks._report import Check, Figure, Row
 
-__all__ = ("checks", "recall_rows", "reference_rows", "standing_rows")
+__all__ = ("checks", "figures", "recall_rows", "reference_rows", "standing_rows")
 
 RECALL: Final[Mapping[str, float]] = {"defaults": 65.0, "target 0.9, notes 0.7": 75.0}
 """Percent of the answers' content words that late views have to have, by parts of words."""
@@ -136,6 +136,50 @@ def reference_rows(found: Sequence[Run]) -> list[Row]:
 def _runs(found: Sequence[Run]) -> Iterator[tuple[tuple[int, str], list[Run]]]:
     for key, runs in groupby(found, key=lambda run: (run.budget, run.stub)):
         yield key, list(runs)
+
+
+def figures(
+    chats: Mapping[str, Sequence[Chat]], held: Sequence[Held], runs: Sequence[Run]
+) -> list[Figure]:
+    """Return what the benchmark is run for; the floor is what the last messages alone have."""
+    return [*_recall_figures(chats), *_standing_figures(held), *_reference_figures(runs)]
+
+
+def _recall_figures(found: Mapping[str, Sequence[Chat]]) -> Iterator[Figure]:
+    for label, chats in found.items():
+        row = _methods([chat.last for chat in chats])
+        yield Figure(
+            name=f"answer words in the last view, {label}",
+            value=row["view"],
+            unit="%",
+            low=row.get("low"),
+            high=row.get("high"),
+            floor=row["last n"],
+            ceiling=row["full"],
+        )
+
+
+def _standing_figures(found: Sequence[Held]) -> Iterator[Figure]:
+    for kind in KINDS:
+        yield Figure(
+            name=f"standing wishes in every view, {kind}",
+            value=_kept([fate for held in found for fate in held.of(kind)]),
+            unit="%",
+            ceiling=100.0,
+        )
+
+
+def _reference_figures(found: Sequence[Run]) -> Iterator[Figure]:
+    for row in reference_rows(found):
+        yield Figure(
+            name=f"values of calls in the view, {row['summariser']}, {row['budget']} tokens",
+            value=row["view"],
+            unit="%",
+            low=row["low"],
+            high=row["high"],
+            floor=row["last n"],
+            ceiling=row["full"],
+        )
 
 
 def checks(

@@ -1,4 +1,4 @@
-"""What a benchmark reports: rows of figures, checks of some of them, and where they were measured.
+"""What a benchmark reports: figures, the rows behind them, checks, and where they were measured.
 
 A check compares one figure with one bound and says so in full, so that a reader of the JSON can
 do the comparison again. A figure that could not be measured is `None`, and its check fails.
@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import operator
-import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from math import ceil, isfinite
 from typing import Any, Final, Literal
 
-__all__ = ("Check", "Op", "Report", "Row", "percentile")
+from benchmarks._report_environment import environment, revision
+
+__all__ = ("SCHEMA", "Check", "Figure", "Op", "Report", "Row", "percentile")
+
+SCHEMA: Final = 1
+"""The version of the JSON that every benchmark prints; `benchmarks._suite_schema` checks it."""
 
 Row = dict[str, Any]
 """One line of a table: figures and words by column."""
@@ -29,32 +33,29 @@ _COMPARE: Final[Mapping[Op, Callable[[float, float], bool]]] = {
     "==": operator.eq,
     ">=": operator.ge,
 }
-_PACKAGES: Final = (
-    "kimi-memory",
-    "openai",
-    "httpx2",
-    "tiktoken",
-    "splintr-rs",
-    "langchain-core",
-    "pydantic",
-)
 
 
-def _environment() -> Row:
-    """Return the versions of Python and of the packages that the figures depend on."""
-    return {
-        "python": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "architecture": platform.machine(),
-        "packages": {name: _version(name) for name in _PACKAGES},
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One of the few figures that a benchmark is run for.
 
+    Attributes:
+        name: What was measured, unique in its benchmark; it is quoted by pages.
+        value: The figure as measured, not rounded; None where there was nothing to measure.
+        unit: In what: `%`, `ms`, `USD`, `tokens`, `x` for a ratio, empty for a count.
+        low: Where the 95 % interval of the value begins; None where none was computed.
+        high: Where it ends.
+        floor: The same figure, from the same run, of the simplest thing to do instead.
+        ceiling: The same figure, from the same run, of the best there can be.
+    """
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    name: str
+    value: float | None
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    floor: float | None = None
+    ceiling: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,13 @@ class Report:
         rows: The figures by heading.
         checks: What has to hold.
         tables: What people see in place of `rows`; empty for `rows` themselves.
+        figures: The few that it is run for; pages and plots quote them by name.
+        seed: What chance was seeded with; None where nothing is drawn, or always the same.
+        quick: Whether this was only to see that everything runs.
+        environment: Where it ran, without names or paths of the machine.
+        revision: The commit in git, and whether what was measured differs from it; None outside a
+            checkout.
+        date: When it ended, in UTC.
     """
 
     benchmark: str
@@ -108,7 +116,12 @@ class Report:
     rows: Mapping[str, Sequence[Row]]
     checks: Sequence[Check]
     tables: Mapping[str, Sequence[Row]] = field(default_factory=dict)
-    environment: Row = field(default_factory=_environment)
+    figures: Sequence[Figure] = ()
+    seed: int | None = None
+    quick: bool = False
+    environment: Row = field(default_factory=environment)
+    revision: Row | None = field(default_factory=revision)
+    date: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     @property
     def exit_code(self) -> int:
@@ -118,9 +131,15 @@ class Report:
     def json(self) -> str:
         """Return the whole report as one line of JSON."""
         whole = {
+            "schema": SCHEMA,
             "benchmark": self.benchmark,
+            "date": self.date,
+            "quick": self.quick,
+            "seed": self.seed,
+            "revision": self.revision,
             "environment": self.environment,
             "settings": self.settings,
+            "figures": [asdict(figure) for figure in self.figures],
             "rows": self.rows,
             "checks": [check.row() for check in self.checks],
         }

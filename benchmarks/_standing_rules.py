@@ -7,7 +7,6 @@ looked at while the rules were written; the other side of two of them, people as
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from typing import Any, Final
 from benchmarks import _standing_chinese as chinese
 from benchmarks import _standing_english as english
 from benchmarks import _standing_retractions as retractions
+from benchmarks._corpora import rows as corpus_rows
 from benchmarks._report import Check, Row
 from memory.standing import instructions, standing
 
@@ -130,7 +130,7 @@ def _planted(data: Path, kind: str) -> Row:
     A preference ("I prefer X, can you help me …") is a fact for the summary, and no instruction.
     """
     probes = found = 0
-    for row in _rows(data, "beam_100k"):
+    for row in corpus_rows(data, "beam_100k"):
         messages = {message["_id"]: message["content"] for message in row["messages"]}
         for probe in row["probes"]:
             if probe["type"] == kind and probe["evidence"]:
@@ -167,12 +167,7 @@ def _corpora(data: Path) -> Iterator[Row]:
 
 
 def _said(data: Path, name: str, role: str) -> Iterator[str]:
-    for row in _rows(data, name):
+    for row in corpus_rows(data, name):
         for message in row["messages"]:
             if message["role"] == role and isinstance(message["content"], str):
                 yield message["content"]
-
-
-def _rows(data: Path, name: str) -> Iterator[Message]:
-    with (data / f"{name}.jsonl").open(encoding="utf-8") as lines:
-        yield from map(json.loads, lines)

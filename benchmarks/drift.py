@@ -42,7 +42,7 @@ from benchmarks._measures import (
     shown,
     sizes,
 )
-from benchmarks._report import Check, Report, Row
+from benchmarks._report import Check, Figure, Report, Row
 from benchmarks._stubs import Stub, stub
 from memory import MemoryManager, Settings
 from memory.events import Compacted, Event
@@ -279,6 +279,35 @@ def slopes(drifts: Sequence[Drift]) -> list[Row]:
     return found
 
 
+def figures(drifts: Sequence[Drift]) -> list[Figure]:
+    """Return what the benchmark is run for; the floors are a rolling summary and an empty one."""
+    if min((drift.compactions for drift in drifts), default=0) < 2:
+        return []
+    lost = {row["form"]: row for row in slopes(drifts)}
+    ours, last = lost["memory"], curve(drifts)[-1]
+    low, high = interval([drift.recalls["memory"][last["compaction"] - 1] for drift in drifts])
+    return [
+        Figure(
+            name="recall of early facts lost with a compaction",
+            value=ours["points lost a compaction"],
+            unit="points",
+            low=ours["from"],
+            high=ours["to"],
+            floor=lost["rolling"]["points lost a compaction"],
+            ceiling=lost["full text"]["points lost a compaction"],
+        ),
+        Figure(
+            name="recall of early facts after the last compaction",
+            value=last["memory"],
+            unit="%",
+            low=100 * low,
+            high=100 * high,
+            floor=last["empty summary"],
+            ceiling=last["full text"],
+        ),
+    ]
+
+
 def about(drift: Drift) -> Row:
     """Return the figures of one conversation."""
     return {
@@ -361,6 +390,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "conversations": [about(drift) for drift in drifts],
         },
         checks=checks(drifts),
+        figures=figures(drifts),
+        quick=options.quick,
     )
     return report.finish(as_json=options.json)
 

@@ -18,6 +18,13 @@ A fact is in the view when its names, places, numbers and things all stand withi
 one message of the last request; it is in reach when they do there or in the originals behind the
 notes. Beside the rows stand a floor, what a sliding window of the same budget has of the facts, and
 a ceiling, all of them. The seed is drawn at random unless given, and reported.
+
+    python -m benchmarks.faults --peers --json
+
+adds the rows that make sense for every library, for this one and for others in environments of
+their own, in the same run: the same conversations, the same budget, the same faults of a summariser
+that is asked over HTTP, and the same figures. What passing a row means is stated in the settings of
+the report and holds for everybody; of others a row that is not passed is told and fails nothing.
 """
 
 from __future__ import annotations
@@ -28,10 +35,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from benchmarks import _faults_peers as peers
 from benchmarks._faults_cases import CASES, QUICK, Case
-from benchmarks._faults_run import BUDGET, FACTS, MODEL, Run, floor
+from benchmarks._faults_facts import BUDGET, floor
+from benchmarks._faults_run import FACTS, MODEL, Run
+from benchmarks._faults_shared import PASSING, QUICK_SHARED, SHARED, Shared, standings
 from benchmarks._faults_talk import LANGUAGES, NEAR, Talk, talk
-from benchmarks._report import Check, Op, Report, Row
+from benchmarks._report import Check, Figure, Op, Report, Row
+from benchmarks.peers import COMPARED
 from memory.testing.kimi_count import count_text
 from memory.vocabulary import warmup
 
@@ -58,6 +69,23 @@ SHOWN: Final = {
     "seconds": "s",
 }
 """The columns that people see, by their names in JSON."""
+SHOWN_PEERS: Final = {
+    "peer": "peer",
+    "row": "row",
+    "language": "",
+    "passed": "passed",
+    "turns failed": "failed",
+    "largest request": "largest",
+    "over budget": "over",
+    "rejected": "rejected",
+    "in view": "view",
+    "in reach": "reach",
+    "last user message missing": "missing",
+    "orders sent": "orders",
+    "requests to the summariser": "asked",
+    "seconds": "s",
+}
+"""Those of the rows of all libraries."""
 
 
 def measure(cases: Sequence[Case], seeds: Sequence[int], turns: int) -> list[Row]:
@@ -129,6 +157,7 @@ def _arguments(arguments: Sequence[str] | None) -> Any:
     parser = argparse.ArgumentParser(description="measure what failing summarisers cost")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--quick", action="store_true", help="only see that everything runs")
+    parser.add_argument("--peers", action="store_true", help="other libraries too, by uv")
     parser.add_argument("--seed", type=int, help="the first seed; otherwise a random one")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="how many seeds")
     parser.add_argument("--row", action="append", help="only rows whose name contains this")
@@ -144,8 +173,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     turns = QUICK_TURNS if options.quick else FACTS
     wanted = options.row or (QUICK if options.quick else ("",))
     cases = [case for case in CASES if any(part in case.name for part in wanted)]
+    chosen = options.row or (QUICK_SHARED if options.quick else ("",))
+    shared = [row for row in SHARED if any(part in row.name for part in chosen)]
     counter = warmup().name
     rows, beside = measure(cases, seeds, turns), references(seeds, turns)
+    others = peers.measure(shared, seeds, turns) if options.peers else []
+    standing = standings(others)
     report = Report(
         benchmark="faults",
         settings={
@@ -156,15 +189,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "counter": counter,
             "near": NEAR,
             "options": {case.name: dict(case.options) for case in cases if case.options},
+            **(_compared(shared) if options.peers else {}),
         },
-        rows={"faults": rows, "references": beside},
-        checks=checks(cases, rows),
+        rows={"faults": rows, "references": beside, "peers": others, "standings": standing},
+        checks=[
+            *checks(cases, rows),
+            *(peers.checks(others, shared) if options.peers else ()),
+        ],
         tables={
             "faults": [{new: row[old] for old, new in SHOWN.items()} for row in rows],
             "references": beside,
+            "all libraries": [
+                {new: row.get(old) for old, new in SHOWN_PEERS.items()} for row in others
+            ],
+            "rows passed": [
+                {**each, "not passed": "; ".join(each["not passed"])} for each in standing
+            ],
         },
+        figures=[*_figures(rows, beside), *_rows_passed(standing)],
+        seed=first,
+        quick=options.quick,
     )
     return report.finish(as_json=options.json)
+
+
+def _compared(shared: Sequence[Shared]) -> Row:
+    """Return what was set for the rows of all libraries."""
+    return {
+        "passing": PASSING,
+        "ours": {row.name: dict(row.ours) for row in shared if row.ours},
+        "peers": {name: COMPARED[name].matched for name in peers.CONTENDERS},
+    }
+
+
+def _figures(rows: Sequence[Row], beside: Sequence[Row]) -> Iterator[Figure]:
+    """Yield the share of facts where the summariser is well and where it never is, at worst."""
+    window = min(100 * each["sliding window"] / each["all"] for each in beside)
+    for name, column in (("healthy", "in view"), ("500", "in view"), ("500", "in reach")):
+        shares = [100 * row[column] / row["facts"] for row in rows if row["row"] == name]
+        if shares:
+            title = f"{name}: facts {column}"
+            yield Figure(name=title, value=min(shares), unit="%", floor=window, ceiling=100)
+
+
+def _rows_passed(standing: Sequence[Row]) -> Iterator[Figure]:
+    """Yield the number of rows that each library passed, and that without one."""
+    window = next((row["rows passed"] for row in standing if row["peer"] == peers.LATEST), None)
+    for row in standing:
+        if row["peer"] != peers.LATEST:
+            name = f"{row['peer']}: rows passed"
+            yield Figure(name=name, value=row["rows passed"], floor=window, ceiling=row["of"])
 
 
 if __name__ == "__main__":

@@ -31,7 +31,13 @@ from benchmarks import _standing_rules
 from benchmarks._corpora import add_data_argument
 from benchmarks._quality_recall import Chat, chat
 from benchmarks._quality_references import Run, run
-from benchmarks._quality_report import checks, recall_rows, reference_rows, standing_rows
+from benchmarks._quality_report import (
+    checks,
+    figures,
+    recall_rows,
+    reference_rows,
+    standing_rows,
+)
 from benchmarks._quality_sentences import LANGUAGES, Language
 from benchmarks._quality_standing import COMPACTIONS, Held, hold
 from benchmarks._report import Report, Row
@@ -202,6 +208,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             *checks(found.chats, found.held, found.runs, budget=scope.budget),
             *_standing_rules.checks(found.rules),
         ],
+        figures=figures(found.chats, found.held, found.runs),
+        quick=options.quick,
     )
     return report.finish(as_json=options.json)
 

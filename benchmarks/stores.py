@@ -25,7 +25,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from benchmarks._report import Check, Report, Row
+from benchmarks._report import Check, Figure, Report, Row
 from benchmarks._stores_loads import loads
 from benchmarks._stores_places import KINDS, unreachable
 from benchmarks._stores_rows import Group, source
@@ -169,6 +169,30 @@ def checks(appends: Sequence[Row], kinds: Sequence[str]) -> list[Check]:
     ]
 
 
+def figures(appends: Sequence[Row], loaded: Sequence[Row]) -> list[Figure]:
+    """Return what the benchmark is run for, by one process; floors: a bare insert, bare parsing."""
+    appending = (
+        Figure(
+            name=f"append p50, {each['store']}, {each['conversations']} conversations",
+            value=each["p50 ms"],
+            unit="ms",
+            floor=each["floor p50 ms"],
+        )
+        for each in appends
+        if each["processes"] == 1
+    )
+    loading = (
+        Figure(
+            name=f"first load of {each['messages']} messages, {each['store']}",
+            value=each["first ms"],
+            unit="ms",
+            floor=each["json.loads ms"],
+        )
+        for each in loaded
+    )
+    return [*appending, *loading]
+
+
 def _highest(appends: Sequence[Row], kind: str, column: str) -> float | None:
     mine = [each for each in appends if each["store"] == kind and each["processes"] == 1]
     values = [each[column] for each in mine]
@@ -204,6 +228,8 @@ def _reported(kinds: Sequence[str], absent: Row, data: Path, setup: Setup) -> Re
         },
         rows={"appends": appends, "loads": loaded, "left out": left_out},
         checks=checks(appends, kinds),
+        figures=figures(appends, loaded),
+        quick=setup is QUICK,
         tables={"appends": shown, "loads": loaded, "left out": left_out},
     )
 

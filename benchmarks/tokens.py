@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import sys
 import time
@@ -25,7 +24,16 @@ from unittest.mock import patch
 
 from openai import OpenAI
 
-from benchmarks._errors import AT, Prediction, checks, compaction_rows, error_rows, table
+from benchmarks._corpora import rows as corpus_rows
+from benchmarks._errors import (
+    AT,
+    Prediction,
+    checks,
+    compaction_rows,
+    error_rows,
+    figures,
+    table,
+)
 from benchmarks._report import Report, Row
 from benchmarks._trial import HTTP
 from benchmarks.fit_estimator import Chunk
@@ -236,10 +244,7 @@ def load(data: Path, corpus: str, *, limit: int | None, chain: int = 1) -> list[
     Raises:
         OSError: The file cannot be read.
     """
-    with (data / f"{corpus}.jsonl").open(encoding="utf-8") as lines:
-        return list(
-            join([json.loads(line) for line in itertools.islice(lines, limit)], chain=chain)
-        )
+    return list(join(corpus_rows(data, corpus, limit=limit), chain=chain))
 
 
 def measure(
@@ -323,6 +328,8 @@ def report(data: Path, subjects: Subjects, scope: Scope) -> Report:
             "skipped": skipped,
         },
         checks=checks(plain, exact=EXACT, estimator=ESTIMATOR),
+        figures=figures(errors, floor=LANGCHAIN),
+        quick=scope is QUICK,
     )
 
 

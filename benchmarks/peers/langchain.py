@@ -10,11 +10,29 @@ from benchmarks.peers.contract import Setting, Teller, noted
 from memory.events import Event
 from memory.invariants import Sending
 from memory.messages import WireMessage
+from memory.models import DEFAULT_MODEL
 
-__all__ = ("Middleware", "Spoken")
+__all__ = ("Middleware", "Spoken", "chat_model")
 
 SOURCE = "summarization"
 """What the middleware writes into `lc_source` of its notes."""
+
+
+def chat_model(url: str, **more: Any) -> Any:
+    """Return LangChain's own client of a server, which does not have the model think.
+
+    Args:
+        url: The base URL.
+        **more: What else `ChatOpenAI` takes.
+    """
+    return import_module("langchain_openai").ChatOpenAI(
+        model=DEFAULT_MODEL,
+        base_url=url,
+        api_key="sk-match",
+        max_retries=0,
+        extra_body={"thinking": {"type": "disabled"}},
+        **more,
+    )
 
 
 class Spoken:
@@ -49,15 +67,27 @@ class Middleware:
         self._given: list[Any] = []
         self._state: list[Any] = []
         self._add = import_module("langgraph.graph.message").add_messages
+        middleware = import_module("langchain.agents.middleware").SummarizationMiddleware
+        self._middleware = middleware(**self._options())
+
+    def _options(self) -> dict[str, Any]:
+        setting = self._setting
+        if setting.url is not None and setting.own:
+            return {"model": chat_model(setting.url), "trigger": ("tokens", setting.limit)}
+        options = {
+            "trigger": ("tokens", max(1, setting.limit - setting.cost(setting.head))),
+            "keep": ("tokens", int(0.45 * setting.limit)),
+            "token_counter": lambda messages: setting.count(self._spoken.back(list(messages))),
+            "trim_tokens_to_summarize": None,
+        }
+        if setting.url is not None:
+            return {"model": chat_model(setting.url), **options}
         models = import_module("langchain_core.language_models")
-        self._middleware = import_module("langchain.agents.middleware").SummarizationMiddleware(
-            model=models.FakeListChatModel(responses=["It is asked for nothing."]),
-            trigger=("tokens", max(1, setting.limit - setting.cost(setting.head))),
-            keep=("tokens", int(0.45 * setting.limit)),
-            token_counter=lambda messages: setting.count(self._spoken.back(list(messages))),
-            trim_tokens_to_summarize=None,
-            summarizer=lambda messages: self._teller.write(self._spoken.text(messages)),
-        )
+        return {
+            "model": models.FakeListChatModel(responses=["It is asked for nothing."]),
+            "summarizer": lambda messages: self._teller.write(self._spoken.text(messages)),
+            **options,
+        }
 
     @property
     def events(self) -> Sequence[Event]:

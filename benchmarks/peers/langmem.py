@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from benchmarks.peers.contract import Setting, Teller, noted
-from benchmarks.peers.langchain import Spoken
+from benchmarks.peers.langchain import Spoken, chat_model
 from memory.events import Event
 from memory.invariants import Sending
 from memory.messages import WireMessage
@@ -16,6 +16,10 @@ __all__ = ("Running",)
 
 NOTES = "Summary of the conversation so far: "
 """How the notes of its default prompt begin."""
+SHARE = 0.35
+"""The share of the limit that its summary may have before a server."""
+DEFAULT_SUMMARY = 256
+"""Its default for `max_summary_tokens`, which the caller has to tell the model as well."""
 
 
 class Running:
@@ -31,8 +35,29 @@ class Running:
         self._running: Any = None
         self._core: Any = import_module("langchain_core.messages")
         self._summarize = import_module("langmem.short_term").summarize_messages
-        runnables = import_module("langchain_core.runnables")
-        self._model = runnables.RunnableLambda(self._answer)
+        self._model = self._asked()
+
+    def _asked(self) -> Any:
+        """Return the model that writes summaries."""
+        setting = self._setting
+        if setting.url is None:
+            return import_module("langchain_core.runnables").RunnableLambda(self._answer)
+        most = DEFAULT_SUMMARY if setting.own else int(SHARE * setting.limit)
+        return chat_model(setting.url).bind(max_tokens=most)
+
+    def _options(self) -> dict[str, Any]:
+        """Return how much there may be of what, and who counts it."""
+        setting = self._setting
+        if setting.url is not None and setting.own:
+            return {"max_tokens": setting.limit}
+        room = setting.limit - setting.count(())
+        most = setting.limit // 5 if setting.url is None else int(SHARE * setting.limit)
+        return {
+            "max_tokens": room,
+            "max_tokens_before_summary": max(1, room - most - setting.cost(setting.head)),
+            "max_summary_tokens": most,
+            "token_counter": lambda messages: setting.cost(self._spoken.back(list(messages))),
+        }
 
     @property
     def events(self) -> Sequence[Event]:
@@ -45,16 +70,11 @@ class Running:
             message.id = f"m{len(self._messages)}"  # it wants one of every message
             self._messages.append(message)
         before, setting = self._spoken.back(self._messages), self._setting
-        room = setting.limit - setting.count(())
-        most = setting.limit // 5
         result = self._summarize(
             self._messages,
             running_summary=self._running,
             model=self._model,
-            max_tokens=room,
-            max_tokens_before_summary=max(1, room - most - setting.cost(setting.head)),
-            max_summary_tokens=most,
-            token_counter=lambda messages: setting.cost(self._spoken.back(list(messages))),
+            **self._options(),
         )
         self._running = result.running_summary or self._running
         sending = Sending(

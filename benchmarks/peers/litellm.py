@@ -17,6 +17,8 @@ __all__ = ("Trimmed",)
 MODEL = "gpt-4o"
 RATIO = 0.75
 """The share of the window that it trims to when it is not told how much there is."""
+MATCHED = 0.9
+"""The share of a budget of Kimi's tokens that it is told, counting with another vocabulary."""
 
 
 class Trimmed:
@@ -31,10 +33,17 @@ class Trimmed:
     def __init__(self, setting: Setting) -> None:
         os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else its import asks the network
         self._trim = import_module("litellm.utils").trim_messages
-        self._room = int(RATIO * setting.limit)
+        self._options = self._room(setting)
+
+    @staticmethod
+    def _room(setting: Setting) -> dict[str, int]:
+        """Return how much it is told that there is; nothing for the window of its model."""
+        if setting.url is None:
+            return {"max_tokens": int(RATIO * setting.limit)}
+        return {} if setting.own else {"max_tokens": int(MATCHED * setting.limit)}
 
     def send(self, given: Sequence[WireMessage]) -> Sending:
         """Trim the conversation."""
         before = deepcopy(given)
-        sent = self._trim(list(given), model=MODEL, max_tokens=self._room)
+        sent = self._trim(list(given), model=MODEL, **self._options)
         return Sending(given=given, sent=sent, before=before, log=None, notes=[])
