@@ -10,18 +10,24 @@ if TYPE_CHECKING:
 __all__ = ("GenerationCache", "missing")
 
 V = TypeVar("V")
+_FEW = 16
+"""How many None a list may have for each to be looked for on its own."""
 
 
 def missing(values: Sequence[object]) -> list[int]:
-    """Return where a list has None; that is rare, and so looked for at the speed of `index`."""
+    """Return where a list has None; that is rare, and so looked for at the speed of `index`.
+
+    Where it is not, the rest is looked through one by one, which is quicker then.
+    """
     found: list[int] = []
     place = 0
     try:
-        while True:
+        while len(found) < _FEW:
             found.append(values.index(None, place))
             place = found[-1] + 1
     except ValueError:
         return found
+    return found + [index for index in range(place, len(values)) if values[index] is None]
 
 
 class GenerationCache(Generic[V]):

@@ -13,7 +13,7 @@ import json
 import marshal
 from collections.abc import Hashable, Mapping, Sequence
 from math import ceil
-from operator import add, attrgetter
+from operator import add
 from typing import Any, NamedTuple, cast
 
 from memory.cache import GenerationCache, missing
@@ -54,7 +54,6 @@ RATIO_PRIOR = 200.0
 """Tokens of belief in the estimator before the server's counts bend it."""
 
 
-_SIZE, _MEDIA = attrgetter("size"), attrgetter("media")
 _PLAIN = 2
 """How many keys a message has that is nothing but a role and a text."""
 
@@ -119,8 +118,9 @@ class Meter:
             seen: What `see` returned for `messages`, where it is at hand.
         """
         run = see(messages) if seen is None else seen
-        total: int = REPLY + THOUGHT + sum(map(_SIZE, run)) + self._dearest * sum(map(_MEDIA, run))
-        for message in messages if max(map(len, messages), default=0) > _PLAIN else ():
+        media = sum([each.media for each in run])  # half the time of a map with `attrgetter`
+        total = REPLY + THOUGHT + sum([each.size for each in run]) + self._dearest * media
+        for message in messages:
             if len(message) > _PLAIN and (reasoning := message.get("reasoning_content")):
                 total += utf8_bound(str(reasoning))
         return total + utf8_bound(self._declaration(tools).text) + TOOLS
@@ -176,14 +176,15 @@ class Meter:
     ) -> tuple[list[float], float]:
         """Return what each message costs, and how much of the sum was measured."""
         unknown = missing(known)
-        filled = cast("list[float]", known)
-        if unknown:
-            filled = list(filled)
-            ratio = self._ratio(run, costs, known)
+        ratio = self._ratio(run, costs, known) if unknown else 1.0
+        if ratio == 1.0:
+            sizes = [cost + (more or 0.0) for cost, more in zip(costs, known, strict=True)]
+        else:
+            filled = list(cast("list[float]", known))
             for index in unknown:  # texts say nothing about pictures
                 text = costs[index] - run[index].media * self._media
                 filled[index] = text * (ratio - 1.0)
-        sizes = [*map(add, costs, filled)]
+            sizes = [*map(add, costs, filled)]
         return sizes, sum(sizes) - sum([sizes[index] for index in unknown])
 
     def observe(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,18 +21,18 @@ from benchmarks._stubs import Recorded
 from benchmarks.peers import COMPARED, PEERS, Entry
 from benchmarks.peers.compare import compare, runs
 from benchmarks.peers.figures import checks, figures, table
+from benchmarks.peers.litellm import remember
 from benchmarks.peers.match import Line, Match
 from benchmarks.peers.scribe import NOTHING, SHARE, Scribe, asked_for, letters
-from benchmarks.peers.talks import CORPORA, Corpus, Talk
+from benchmarks.peers.talks import CORPORA, Corpus, Talk, told_apart
 from benchmarks.peers.views import Judge
-from memory.messages import WireMessage
 from memory.replay import steps
 from memory.summary import SummaryRequest
 
 BUDGET = 1_200
-HEAD: WireMessage = {"role": "system", "content": "You help with a garden, and keep it short."}
+HEAD: dict[str, Any] = {"role": "system", "content": "You help with a garden, and keep it short."}
 SMALL = Corpus(file="invented", title="invented", budgets=(BUDGET, 800), conversations=1)
-CALL: WireMessage = {
+CALL: dict[str, Any] = {
     "role": "assistant",
     "content": "",
     "tool_calls": [
@@ -44,7 +45,7 @@ CALL: WireMessage = {
 }
 
 
-def said(number: int) -> list[WireMessage]:
+def said(number: int) -> list[dict[str, Any]]:
     """Return a turn and its reply, which nobody else has said."""
     asked = f"In bed number {number} there grow {number * 7} rows of plant{number:02} & more."
     told = "\n".join(
@@ -113,7 +114,7 @@ def test_a_message_that_was_cut_counts_with_what_is_there() -> None:
 def test_a_short_message_counts_beside_a_neighbour_alone() -> None:
     """A word that stands anywhere is no message of its own."""
     some = talk(3)
-    short: WireMessage = {"role": "user", "content": "rows"}
+    short: dict[str, Any] = {"role": "user", "content": "rows"}
     messages = [*some.recording.messages, short, *said(9)]
     recording = replace(some.recording, messages=messages, ids=[""] * len(messages))
     scribe = Scribe(Talk.of(recording), budget=BUDGET)
@@ -342,3 +343,27 @@ def test_who_does_not_keep_the_budget_is_no_rival() -> None:
 def test_the_other_benchmark_has_the_same_peers_as_before() -> None:
     """Those that are only compared are not judged by our promises."""
     assert list(PEERS) == ["memory", "langchain", "langmem", "litellm"]
+
+
+def test_ids_of_tool_calls_that_come_again_are_told_apart() -> None:
+    """A recorded id that is used twice is two ids in what peers are given."""
+    answer = {"role": "tool", "tool_call_id": "call_1", "content": "found"}
+    found = told_apart([CALL, answer, CALL, answer])
+    assert [found[0]["tool_calls"][0]["id"], found[1]["tool_call_id"]] == ["call_1"] * 2
+    assert [found[2]["tool_calls"][0]["id"], found[3]["tool_call_id"]] == ["call_1_2"] * 2
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_counts_that_are_remembered_are_the_same(texts: list[str]) -> None:
+    """What litellm is made to remember adds up to what it would count."""
+
+    def counter(model: str = "", text: str | None = None, messages: Any = None) -> int:
+        assert model == "gpt-4o"
+        return len(text) if text else 3 + sum(4 + len(each["content"]) for each in messages)
+
+    utils = SimpleNamespace(token_counter=counter)
+    remember(utils)
+    messages = [{"role": "user", "content": text} for text in texts]
+    expected = counter(model="gpt-4o", messages=messages)
+    assert expected == utils.token_counter(model="gpt-4o", messages=messages)
+    assert utils.token_counter(model="gpt-4o", text="five!") == 5

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks import overhead, tokens
+from benchmarks import tokens
 from benchmarks._errors import Prediction, checks, error_rows
 from benchmarks._report import Check, Op, Report, percentile
 from benchmarks._synthetic import TOOLS, Writer
@@ -45,22 +45,6 @@ def predicted(
 ) -> Prediction:
     """Return a prediction that is wrong by `error` percent."""
     return Prediction(counter, "a corpus", request, text_only, held_out, 100 + error, 100)
-
-
-def timed(ratio: float, *, slower: float = 10.0) -> list[dict[str, Any]]:
-    """Return rows of times; `slower` is by how much the hook takes longer for the long history."""
-    return [
-        {
-            "messages": length,
-            "situation": situation.name,
-            "list": kind,
-            "ratio": ratio,
-            "hook ms": factor,
-        }
-        for length, factor in ((1_000, 1.0), (10_000, slower))
-        for situation in overhead.SITUATIONS
-        for kind in overhead.LISTS
-    ]
 
 
 @pytest.mark.parametrize(
@@ -247,32 +231,6 @@ def test_a_missing_counter_is_named_with_the_reason() -> None:
     else:
         question = [{"role": "user", "content": "Where is my invoice?"}]
         assert 0 < count(Step(messages=list(question), tools=(), reply=None)) < 20
-
-
-def test_the_benchmark_of_overhead_prints_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    """It ends with one JSON object: a row for each length, situation and list, and the checks."""
-    overhead.main(["--quick", "--json"])
-    read = json.loads(capsys.readouterr().out.splitlines()[-1])
-    rows = read["rows"]["calls"]
-
-    assert [FIGURES] * 10 == [set(check) for check in read["checks"]]
-    assert len(overhead.QUICK) * 6 == len(rows)
-    assert all(row["hook ms"] > 0 and row["bare ms"] > 0 for row in rows)
-    assert [row["hook ms"] / row["bare ms"] for row in rows] == [row["ratio"] for row in rows]
-
-
-def test_a_slow_hook_is_reported() -> None:
-    """A hook that costs more than its share of the call fails in every situation and length."""
-    found = [check for check in overhead.checks(timed(0.03)) if "bare call" in check.name]
-
-    assert 6 == len(found)
-    assert not any(check.holds for check in found)
-
-
-def test_a_hook_that_grows_faster_than_the_history_is_reported() -> None:
-    """Cheap and linear holds; more than fifteenfold from 1,000 to 10,000 messages does not."""
-    assert all(check.holds for check in overhead.checks(timed(0.01, slower=14.0)))
-    assert 3 == sum(not check.holds for check in overhead.checks(timed(0.01, slower=16.0)))
 
 
 def test_synthetic_conversations_repeat_and_have_the_usual_size() -> None:

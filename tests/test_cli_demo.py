@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 
 from memory.cli.app import app
 from memory.cli.endpoint import KEYS, OPENAI_KEY, URLS
-from memory.tuning.prices import Prices, Volume
 from memory.testing import FakeKimi, serve
+from memory.tuning.prices import Prices, Volume
 
 ROW = {
     "id",

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionMessage
 from workbench import Wire, assistant, call, exchange, picture, user
 
-from memory.identity import ROOT, chain, difference, digest, identity, normal_form
+from memory.identity import ROOT, chain, difference, digest, identity, normal_form, see
 from memory.testing import strategies
 
 IMAGE = picture("cat")
@@ -221,3 +222,35 @@ def test_chains_agree_up_to_the_first_difference(messages: list[Wire], data: st.
 
     assert links[: place + 1] == others[: place + 1]
     assert not set(links[place + 1 :]) & set(others[place + 1 :])
+
+
+ANY_MESSAGE = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "role": st.sampled_from(["user", "assistant", "system", None, 1, True]),
+            "content": st.sampled_from(["a", "b", None, 1, True, ["x"]]),
+        }
+    ),
+    st.fixed_dictionaries(
+        {"role": st.just("assistant"), "content": st.just("a"), "name": st.sampled_from(["n", "m"])}
+    ),
+    st.fixed_dictionaries({"role": st.just("assistant"), "tool_calls": st.just([])}),
+)
+
+
+@given(
+    begun=st.lists(ANY_MESSAGE, min_size=1, max_size=6),
+    edits=st.lists(st.tuples(st.integers(0, 39), ANY_MESSAGE), max_size=6),
+    new=st.lists(ANY_MESSAGE, max_size=4),
+)
+def test_a_long_list_that_grows_or_changes_is_seen_message_by_message(
+    begun: list[dict[str, Any]], edits: list[tuple[int, dict[str, Any]]], new: list[dict[str, Any]]
+) -> None:
+    """That its beginning was seen before is a short cut and nothing else."""
+    messages = (begun * 40)[:40]
+    for place, message in [*edits, *((len(messages), each) for each in new)]:
+        messages[place : place + 1] = [message]
+
+        one_by_one = [each for message in messages for each in see([message])]
+
+        assert [id(each) for each in one_by_one] == [id(each) for each in see(messages)]

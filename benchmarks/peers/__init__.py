@@ -84,7 +84,8 @@ _ENTRIES: Final = (
         "`add_messages` as in a graph",
         not_offered={5: _NO_LOG, 10: _NO_STORE},
         matched='`trigger=("tokens", B - system prompt)`, which it does not count; '
-        '`keep=("tokens", 0.45 B)`; `trim_tokens_to_summarize=None`, so that the summariser '
+        '`keep=("tokens", 0.45 B)`, or three quarters of what system prompt and summary leave, '
+        "where that is less; `trim_tokens_to_summarize=None`, so that the summariser "
         "reads everything; an exact `token_counter`; `ChatOpenAI` asks with its own prompt",
         own='`trigger=("tokens", B)`, without which it never summarises, and nothing else: it '
         "keeps 20 messages, and its summariser reads the latest 4,000 tokens",
@@ -114,10 +115,10 @@ _ENTRIES: Final = (
         summarises=False,
         not_offered={8: _NO_SUMMARY, 9: _NO_SUMMARY, 10: _NO_STORE},
         matched='`model="gpt-4o"`, whose vocabulary it brings; `max_tokens=0.9 B`, so that what '
-        "that vocabulary counts otherwise does not exceed B",
+        "that vocabulary counts otherwise does not exceed B; what it counts is remembered, which "
+        "changes nothing but how long it takes",
         own='`model="gpt-4o"` and nothing else: three quarters of the window of that model',
         bound=False,
-        most=1,
     ),
     Entry(
         name="llamaindex",

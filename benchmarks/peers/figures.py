@@ -147,8 +147,8 @@ def _ahead(corpus: str, group: Group, ours: Group) -> Row:
 def checks(rows: Sequence[Row]) -> list[Check]:
     """Return what has to hold at a matched budget; what was not measured fails.
 
-    A rival is whoever keeps the budget in all but `OVER` of its requests, fails no turn and has
-    none rejected more often than that; full history is the ceiling.
+    A rival is whoever keeps the budget in all but `OVER` of its requests and fails no more turns
+    than that, whatever the server rejects; full history is the ceiling.
 
     Args:
         rows: Made by `table`.

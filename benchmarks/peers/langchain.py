@@ -70,13 +70,25 @@ class Middleware:
         middleware = import_module("langchain.agents.middleware").SummarizationMiddleware
         self._middleware = middleware(**self._options())
 
+    def _kept(self) -> int:
+        """Return the tokens that stay verbatim: before a server less, where the head is large.
+
+        Else head, summary and tail fill the budget, and it summarises at nearly every turn.
+        """
+        setting = self._setting
+        usual = 0.45 * setting.limit
+        if setting.url is None:
+            return int(usual)
+        left = 0.75 * (0.65 * setting.limit - setting.cost(setting.head))
+        return max(1, int(min(usual, left)))
+
     def _options(self) -> dict[str, Any]:
         setting = self._setting
         if setting.url is not None and setting.own:
             return {"model": chat_model(setting.url), "trigger": ("tokens", setting.limit)}
         options = {
             "trigger": ("tokens", max(1, setting.limit - setting.cost(setting.head))),
-            "keep": ("tokens", int(0.45 * setting.limit)),
+            "keep": ("tokens", self._kept()),
             "token_counter": lambda messages: setting.count(self._spoken.back(list(messages))),
             "trim_tokens_to_summarize": None,
         }

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from copy import deepcopy
 from importlib import import_module
+from typing import Any, Final
 
 from benchmarks.peers.contract import Setting
 from memory.events import Event
 from memory.invariants import Sending
 from memory.messages import WireMessage
 
-__all__ = ("Trimmed",)
+__all__ = ("Trimmed", "remember")
 
-MODEL = "gpt-4o"
-RATIO = 0.75
+MODEL: Final = "gpt-4o"
+RATIO: Final = 0.75
 """The share of the window that it trims to when it is not told how much there is."""
-MATCHED = 0.9
+MATCHED: Final = 0.9
 """The share of a budget of Kimi's tokens that it is told, counting with another vocabulary."""
+
+PROBE: Final = {"role": "user", "content": "one"}
 
 
 class Trimmed:
@@ -32,7 +36,10 @@ class Trimmed:
 
     def __init__(self, setting: Setting) -> None:
         os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else its import asks the network
-        self._trim = import_module("litellm.utils").trim_messages
+        utils = import_module("litellm.utils")
+        if setting.url is not None:
+            remember(utils)
+        self._trim = utils.trim_messages
         self._options = self._room(setting)
 
     @staticmethod
@@ -47,3 +54,37 @@ class Trimmed:
         before = deepcopy(given)
         sent = self._trim(list(given), model=MODEL, **self._options)
         return Sending(given=given, sent=sent, before=before, log=None, notes=[])
+
+
+def remember(utils: Any) -> None:
+    """Have it count each message once.
+
+    It counts all that it has so far again for each message that it looks at, which takes seconds
+    a request. What it counts of several is the sum of what it counts of each, so the result is the
+    same; anything but messages alone is left to it.
+
+    Args:
+        utils: The module that trims.
+    """
+    original = utils.token_counter
+    if hasattr(original, "remembers"):
+        return
+    known: dict[str, int] = {}
+    nothing: dict[str, int] = {}
+
+    def counted(model: str = "", text: Any = None, messages: Any = None, **more: Any) -> int:
+        if text is not None or more or not messages:
+            return int(original(model=model, text=text, messages=messages, **more))
+        if model not in nothing:
+            twice = original(model=model, messages=[PROBE, PROBE])
+            nothing[model] = 2 * original(model=model, messages=[PROBE]) - twice
+        total = nothing[model]
+        for message in messages:
+            key = json.dumps([model, message])
+            if key not in known:
+                known[key] = original(model=model, messages=[message]) - nothing[model]
+            total += known[key]
+        return total
+
+    counted.remembers = True  # type: ignore[attr-defined]
+    utils.token_counter = counted

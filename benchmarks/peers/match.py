@@ -127,7 +127,7 @@ class Match:
             limit=self._budget,
             head=messages[: head_length(messages)],
             write=self._scribe.write,
-            count=lambda some: _METER.count(some).total,
+            count=lambda some: _METER.count(some, thinking=False).total,
             url=url,
             own=self._own,
         )

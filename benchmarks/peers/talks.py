@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 from benchmarks._corpora import Recording, SessionSummary, chained, load, session_summaries
 
-__all__ = ("CHAIN", "CORPORA", "Corpus", "Talk", "talks")
+__all__ = ("CHAIN", "CORPORA", "Corpus", "Talk", "talks", "told_apart")
 
 CHAIN: Final = 8
 """Recorded runs of tau-bench that make one conversation."""
@@ -41,7 +42,7 @@ CORPORA: Final[Mapping[str, Corpus]] = {
     "locomo": Corpus(file="locomo", title="LoCoMo", budgets=(6_000, 4_000), conversations=5),
     "beam": Corpus(file="beam_100k", title="BEAM-100K", budgets=(16_000, 8_000), conversations=4),
     "zh": Corpus(
-        file="zh_haystack", title="Chinese haystack", budgets=(4_000, 2_000), conversations=8
+        file="zh_haystack", title="Chinese haystack", budgets=(4_000, 2_000), conversations=6
     ),
     "tau": Corpus(
         file="tau_airline",
@@ -101,7 +102,7 @@ def talks(data: Path, corpus: Corpus, *, number: int | None = None) -> list[Talk
 
 
 def _chained(conversation: Mapping[str, Any]) -> Talk:
-    messages = conversation["messages"]
+    messages = told_apart(conversation["messages"])
     recording = Recording(
         id=conversation["id"],
         messages=messages,
@@ -109,7 +110,30 @@ def _chained(conversation: Mapping[str, Any]) -> Talk:
         sessions=[None] * len(messages),
         times=[""] * len(messages),
     )
-    return Talk(recording=recording, conversation=conversation)
+    return Talk(recording=recording, conversation={**conversation, "messages": messages})
+
+
+def told_apart(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages in which no id of a tool call comes again.
+
+    The recordings repeat some, and more where they are joined; some libraries take what has the
+    same id for the same call.
+    """
+    made: list[dict[str, Any]] = []
+    times: Counter[str] = Counter()
+    renamed: dict[str, str] = {}
+    for message in messages:
+        copy = dict(message)
+        if calls := copy.get("tool_calls"):
+            for call in calls:
+                times[call["id"]] += 1
+                again = times[call["id"]] > 1
+                renamed[call["id"]] = f"{call['id']}_{times[call['id']]}" if again else call["id"]
+            copy["tool_calls"] = [{**call, "id": renamed[call["id"]]} for call in calls]
+        elif "tool_call_id" in copy:
+            copy["tool_call_id"] = renamed.get(copy["tool_call_id"], copy["tool_call_id"])
+        made.append(copy)
+    return made
 
 
 def _is_wrong(probe: Mapping[str, Any]) -> bool:

@@ -6,7 +6,8 @@ The command `kimi-memory tune` is made of this: `tune` measures, a `Study` is wh
 from __future__ import annotations
 
 from memory.tuning.bench import Job
+from memory.tuning.live import SpendError
 from memory.tuning.running import tune
 from memory.tuning.study import Prefer, Reference, Study, Trial
 
-__all__ = ("Job", "Prefer", "Reference", "Study", "Trial", "tune")
+__all__ = ("Job", "Prefer", "Reference", "SpendError", "Study", "Trial", "tune")
