@@ -27,7 +27,7 @@ def missing(values: Sequence[object]) -> list[int]:
             place = found[-1] + 1
     except ValueError:
         return found
-    return found + [index for index in range(place, len(values)) if values[index] is None]
+    return found + [index for index, value in enumerate(values[place:], place) if value is None]
 
 
 class GenerationCache(Generic[V]):

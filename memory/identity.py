@@ -93,6 +93,7 @@ class _Run(NamedTuple):
     lengths: list[int]
     seen: list[Seen]
     others: list[int]  # the places of messages that have more than the text of a role
+    size: int  # bytes, as those of `Seen`
 
 
 _by_beginning: GenerationCache[_Run] = GenerationCache(entries=256, weight=64_000_000)
@@ -114,9 +115,9 @@ def see(messages: Sequence[WireMessage]) -> list[Seen]:
         return _look(messages)
     lengths, key = [*map(len, messages)], tuple(texts[:2])
     last = _by_beginning.get(key)
-    seen, others, known = list[Seen](), list[int](), 0
+    seen, others, known, size = list[Seen](), list[int](), 0, 0
     if last is not None and _begins(last, roles, texts, lengths):
-        seen, others, known = [*last.seen], last.others, len(last.seen)
+        seen, others, known, size = [*last.seen], last.others, len(last.seen), last.size
         for index, each in zip(others, _look([messages[i] for i in others]), strict=True):
             seen[index] = each
     seen += _look(messages[known:])
@@ -125,8 +126,9 @@ def see(messages: Sequence[WireMessage]) -> list[Seen]:
         for index in range(known, len(messages))
         if lengths[index] != _PLAIN or texts[index] is None or type(roles[index]) is not str
     ]
-    run = _Run(roles, texts, lengths, [*seen], others)
-    _by_beginning.put(key, run, weight=sum([each.size for each in seen]))
+    size += sum([each.size for each in seen[known:]])
+    run = _Run(roles, texts, lengths, [*seen], others, size)
+    _by_beginning.put(key, run, weight=size)
     return seen
 
 

@@ -175,16 +175,14 @@ class Meter:
         self, run: Sequence[Seen], costs: Sequence[float], known: Sequence[float | None]
     ) -> tuple[list[float], float]:
         """Return what each message costs, and how much of the sum was measured."""
+        if known.count(None) == len(known):
+            return [*costs], 0.0
         unknown = missing(known)
+        filled = list(cast("list[float]", known))
         ratio = self._ratio(run, costs, known) if unknown else 1.0
-        if ratio == 1.0:
-            sizes = [cost + (more or 0.0) for cost, more in zip(costs, known, strict=True)]
-        else:
-            filled = list(cast("list[float]", known))
-            for index in unknown:  # texts say nothing about pictures
-                text = costs[index] - run[index].media * self._media
-                filled[index] = text * (ratio - 1.0)
-            sizes = [*map(add, costs, filled)]
+        for index in unknown:  # texts say nothing about pictures
+            filled[index] = (costs[index] - run[index].media * self._media) * (ratio - 1.0)
+        sizes = [*map(add, costs, filled)]
         return sizes, sum(sizes) - sum([sizes[index] for index in unknown])
 
     def observe(
