@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -33,7 +34,9 @@ __all__ = (
     "source",
 )
 
-DATA: Final = Path(__file__).parents[2] / "shared" / "data"
+DATA: Final = Path(
+    os.environ.get("KIMI_MEMORY_DATA") or Path(__file__).parents[2] / "shared" / "data"
+)
 """Where the corpora are unless `--data` says otherwise."""
 
 OFFICIAL: Final[Mapping[str, Sequence[str]]] = {

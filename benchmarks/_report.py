@@ -11,10 +11,11 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from math import ceil, isfinite
+from math import isfinite
 from typing import Any, Final, Literal
 
 from benchmarks._report_environment import environment, revision
+from memory.tuning.averages import percentile
 
 __all__ = ("SCHEMA", "Check", "Figure", "Op", "Report", "Row", "percentile")
 
@@ -158,17 +159,6 @@ class Report:
         else:
             self.show()
         return self.exit_code
-
-
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the smallest value that at least `share` (0 to 1) of `values` do not exceed.
-
-    By nearest rank, without interpolation: of fewer than twenty values the 95th percentile is
-    the largest. None of no values.
-    """
-    if not values:
-        return None
-    return sorted(values)[max(0, ceil(share * len(values)) - 1)]
 
 
 def _show(heading: str, rows: Sequence[Row]) -> None:

@@ -25,7 +25,7 @@ def frontier(report: Report) -> str:
     rows = [row for row in report["rows"]["peers"] if row["row"] == "matched" and row["usd"]]
     places = list(dict.fromkeys((row["corpus"], row["budget"]) for row in rows))
     peers = list(dict.fromkeys(row["peer"] for row in rows))
-    with panels(len(places), height=4.2) as (figure, all_axes):
+    with panels(len(places), height=2.5, columns=min(2, len(places))) as (figure, all_axes):
         for axes, place in zip(all_axes, places, strict=True):
             for row in rows:
                 kept = _kept(row)
@@ -41,10 +41,15 @@ def frontier(report: Report) -> str:
                     markersize=7,
                     label=row["title"],
                 )
-            axes.set(title=f"{place[0]}, {place[1]:,}", xlabel="USD / 1,000")
+            axes.set(title=f"{place[0]}, {place[1]:,} tokens", xscale="log")
             axes.margins(0.1)
-            axes.set_xlim(left=0)
-        all_axes[0].set_ylabel("recall, %")
+            axes.xaxis.set_major_formatter(ScalarFormatter())
+            axes.xaxis.set_minor_formatter(ScalarFormatter())
+            axes.tick_params(axis="x", which="both", labelsize=7)
+        for axes in all_axes[::2]:
+            axes.set_ylabel("recall, %")
+        for axes in all_axes[-2:]:
+            axes.set_xlabel("USD for 1,000 requests")
         named = {
             text: handle
             for axes in all_axes

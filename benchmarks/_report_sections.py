@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks import _report_plots, _report_plots_peers
+from benchmarks import _report_plots, _report_plots_defaults, _report_plots_peers
 
 __all__ = ("SECTIONS", "Plot", "Section")
 
@@ -201,6 +201,25 @@ How do time and memory grow with the number of messages, conversations and users
                 alternative="Cost and time of a turn by the messages of its conversation",
                 draw=_report_plots_peers.growth,
                 needs="talks",
+            ),
+        ),
+    ),
+    Section(
+        benchmark="defaults",
+        title="Defaults",
+        introduction="""\
+Which settings know most for their price, and how far is the best from the defaults?
+Four corpora are replayed at the same points, with summaries by the offline extractor; \
+[why the defaults are what they are](defaults.md) follows from it.
+Recall is an average over all turns.
+The floor is the latest messages alone, the ceiling is full history.
+In the plot a number is the target in percent; points of one target differ in another setting.""",
+        plots=(
+            Plot(
+                name="defaults",
+                alternative="Recall against cost at every point, one panel a corpus",
+                draw=_report_plots_defaults.knees,
+                needs="points",
             ),
         ),
     ),

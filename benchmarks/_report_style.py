@@ -54,21 +54,27 @@ _STYLE: Final[dict[str, Any]] = {
 
 @contextmanager
 def panels(
-    number: int = 1, *, height: float = 3.4, shared: bool = True
+    number: int = 1, *, height: float = 3.4, shared: bool = True, columns: int | None = None
 ) -> Iterator[tuple[Figure, Sequence[Axes]]]:
-    """Give a figure with so many panels side by side, in our style while it is drawn.
+    """Give a figure with so many panels, in our style while it is drawn.
 
     Args:
         number: How many.
-        height: Inches.
-        shared: Whether they have one vertical axis.
+        height: Inches of one row of them.
+        shared: Whether those of a row have one vertical axis.
+        columns: How many stand side by side; None for all.
     """
+    across = columns or number
+    rows = -(-number // across)
     settings: Any = {**mpl.rcParamsDefault, **_STYLE}
     del settings["backend"]  # a figure of its own needs none, and to name one would load it
     with mpl.rc_context(settings):
-        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        axes = figure.subplots(1, number, sharey=shared, squeeze=False)
-        yield figure, list(axes[0])
+        figure = Figure(figsize=(_WIDTH, height * rows), layout="constrained")
+        axes = figure.subplots(rows, across, sharey="row" if shared else False, squeeze=False)
+        flat = [each for row in axes for each in row]
+        for each in flat[number:]:
+            each.set_visible(False)
+        yield figure, flat[:number]
 
 
 def svg(figure: Figure) -> str:

@@ -41,15 +41,19 @@ def _joined(group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     messages: list[WireMessage] = []
     pieces: list[tuple[int, Any]] = []
     ids: list[str] = []
-    for conversation in group:
+    asked: list[Mapping[str, Any]] = []
+    for number, conversation in enumerate(group):
         pieces.append((len(messages), conversation.get("tools") or ()))
+        piece = f"{number}:" if len(group) > 1 else ""  # ids may come again in the next one
         kept = [m for m in conversation["messages"] if not _repeats(m, messages)]
         messages += map(_wire, kept)
-        ids += [str(message.get("_id", "")) for message in kept]
+        ids += [f"{piece}{message.get('_id', '')}" for message in kept]
+        for probe in conversation.get("probes") or ():
+            evidence = [f"{piece}{each}" for each in probe.get("evidence") or ()]
+            asked.append({**probe, "evidence": evidence})
     names = [str(conversation["id"]) for conversation in group]
     name = names[0] if len(names) == 1 else f"{names[0]}+{len(names) - 1}"
     joined = {"id": name, "messages": messages, "pieces": pieces}
-    asked = [probe for conversation in group for probe in conversation.get("probes") or ()]
     return joined | ({"probes": asked, "ids": ids} if asked else {})
 
 

@@ -41,6 +41,7 @@ def trial(
         summaries=12,
         merges=2,
         digest="00ff",
+        wanted=100,
         course=course,
     )
 

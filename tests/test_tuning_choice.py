@@ -49,6 +49,12 @@ def test_the_knee_is_where_more_dollars_buy_little() -> None:
     assert 1 == knee(trials)
 
 
+@given(TRIALS)
+def test_the_knee_is_none_that_another_beats(trials: list[Trial]) -> None:
+    """So it stands in the table."""
+    assert knee(trials) in pareto(trials)
+
+
 def test_the_knee_of_one_is_that_one() -> None:
     """There is nothing to weigh."""
     assert 0 == knee([trial()])
@@ -61,7 +67,7 @@ def test_what_is_preferred_is_taken(prefer: Prefer, place: int) -> None:
     """The cheapest that knows enough, the best, the quickest, the knee."""
     trials = [trial(0.5, 0.1, 9), trial(1, 0.6, 3), trial(4, 0.9, 4), trial(2, 0.5, 1)]
 
-    assert place == chosen(trials, prefer, floor=0.4)
+    assert place == chosen(trials, prefer, floors={1_000: 0.4})
 
 
 def test_of_equals_in_recall_the_cheapest_is_taken() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory.config import Settings
@@ -28,6 +28,7 @@ def test_the_default_of_every_setting_is_on_its_axis() -> None:
     assert [] == [name for name, values in AXES.items() if getattr(Settings(), name) not in values]
 
 
+@settings(deadline=None)  # the first one loads what all need
 @given(seed=st.integers(0, 50), number=st.integers(1, 60))
 def test_points_are_valid_and_differ(seed: int, number: int) -> None:
     """As many as were asked for."""

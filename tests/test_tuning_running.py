@@ -17,10 +17,11 @@ from tuning import talk, with_calls
 from memory.errors import ConfigError
 from memory.recording import join
 from memory.testing import FakeKimi, serve
+from memory.testing.kimi_count import count_text
 from memory.tuning import Job, Study, tune
 from memory.tuning.bills import Bill
 from memory.tuning.live import SpendError
-from memory.tuning.prices import Tariff
+from memory.tuning.prices import Tariff, Volume
 from memory.tuning.references import wanted
 from memory.tuning.rehearsal import FULL, LAST, MEMORY, Outcome, rehearse
 
@@ -138,6 +139,50 @@ class TestStudies:
         assert {0.4} == {trial.settings["target"] for trial in study.trials}
         assert {0.0, 0.1} == {trial.settings["standing"] for trial in study.trials}
 
+    def test_a_conversation_that_comes_twice_counts_twice(self) -> None:
+        """And the one after it keeps its own figures."""
+        one, two = TALKS
+        both = tune([one, one, two], job=replace(JOB, points=1)).trials[0]
+        alone = [tune([each], job=replace(JOB, points=1)).trials[0] for each in TALKS]
+
+        assert 2 * alone[0].requests + alone[1].requests == both.requests
+        assert both.usd == pytest.approx(2 * alone[0].usd + alone[1].usd)
+
+    def test_an_environment_changes_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is measured is what is reported."""
+        before = tune(TALKS[:1], job=replace(JOB, points=1))
+        monkeypatch.setenv("KIMI_MEMORY_TARGET", "0.7")
+
+        assert before == tune(TALKS[:1], job=replace(JOB, points=1))
+
+    @pytest.mark.parametrize(
+        ("changed", "said"),
+        [
+            ({"axes": {"compaction": ["inline", "background"]}}, "background"),
+            ({"axes": {"summarizer_model": ["kimi-k3"]}}, "summarizer_model"),
+            ({"budgets": [40]}, "no turn could be sent"),
+        ],
+    )
+    def test_what_cannot_be_measured_is_refused(self, changed: dict[str, Any], said: str) -> None:
+        """With what to do instead."""
+        with pytest.raises(ConfigError, match=said):
+            tune(TALKS[:1], job=replace(JOB, **changed))
+
+    @pytest.mark.parametrize("content", [5, {"a": 1}])
+    def test_a_conversation_that_makes_no_sense_is_named(self, content: object) -> None:
+        """In place of a traceback."""
+        odd = {**TALKS[0], "messages": [{"role": "function", "content": content}]}
+        odd["messages"].append({"role": "assistant", "content": "x"})
+
+        with pytest.raises(ConfigError, match="'one' cannot be replayed"):
+            tune([odd], job=JOB)
+
+    def test_where_nothing_refers_back_that_is_said(self) -> None:
+        """A share of nothing is no recall."""
+        study = tune([talk(12, back=99)], job=replace(JOB, points=1, budgets=[700]))
+
+        assert 0 == study.trials[0].wanted
+
     def test_nothing_to_replay_is_refused(self) -> None:
         """Before anything is measured."""
         with pytest.raises(ConfigError, match="no conversations"):
@@ -163,7 +208,9 @@ class TestLive:
         trial, kinds = study.trials[0], [each.kind for each in fake.requests]
         assert (20, kinds.count("chat")) == (trial.requests, trial.requests)
         assert kinds.count("summary") == trial.summaries + trial.merges > 0
-        assert Tariff.of("kimi-k2.6").dollars(sum_of(fake)) == trial.usd
+        turns = replace(sum_of(fake, "chat"), completion=billed(TALKS[0]))
+        both = [turns, sum_of(fake, "summary")]
+        assert trial.usd == pytest.approx(sum(Tariff.of("kimi-k2.6").dollars(v) for v in both))
 
     def test_no_request_goes_out_that_cannot_be_paid(self) -> None:
         """What was measured until then is told."""
@@ -173,7 +220,7 @@ class TestLive:
             job = replace(JOB, points=40, spend=0.08, connect=lambda: client(url))
             study = tune(TALKS[:1], job=job)
 
-        spent = tariff.dollars(sum_of(fake))
+        spent = tariff.dollars(sum_of(fake, "chat")) + tariff.dollars(sum_of(fake, "summary"))
         assert 1 <= len(study.trials) < 40
         assert 0 < spent <= 0.08
 
@@ -193,11 +240,15 @@ def client(url: str) -> OpenAI:
     return OpenAI(api_key="sk-fake", base_url=url, max_retries=0)
 
 
-def sum_of(fake: FakeKimi) -> Any:
-    """Return all tokens that a fake has billed."""
-    from memory.tuning.prices import Volume  # noqa: PLC0415  # beside its only use
+def sum_of(fake: FakeKimi, kind: str) -> Volume:
+    """Return all tokens that a fake has billed for requests of a kind."""
+    return Volume.of(each for each in fake.requests if each.kind == kind)
 
-    return Volume.of(fake.requests)
+
+def billed(conversation: dict[str, Any]) -> int:
+    """Return the tokens of the replies that were recorded."""
+    replies = [m for m in conversation["messages"] if m["role"] == "assistant"]
+    return sum(count_text(m["content"]) for m in replies)
 
 
 def test_joined_conversations_keep_their_questions() -> None:
@@ -205,13 +256,13 @@ def test_joined_conversations_keep_their_questions() -> None:
     one = {
         "id": "one",
         "messages": [{"role": "user", "content": "a", "_id": "m1"}],
-        "probes": [{"qid": "q"}],
+        "probes": [{"qid": "q", "evidence": ["m1"]}],
     }
     two = {"id": "two", "messages": [{"role": "user", "content": "b", "_id": "m2"}]}
 
     (joined,) = join([one, two], chain=2)
 
-    assert (["m1", "m2"], [{"qid": "q"}]) == (joined["ids"], joined["probes"])
+    assert (["0:m1", "1:m2"], ["0:m1"]) == (joined["ids"], joined["probes"][0]["evidence"])
 
 
 def test_a_bill_of_nothing_is_nothing() -> None:

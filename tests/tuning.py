@@ -28,6 +28,7 @@ def trial(usd: float = 1.0, recall: float = 0.5, wait: float = 1.0, **figures: A
         "summaries": 1,
         "merges": 0,
         "digest": "00",
+        "wanted": 10,
     }
     return Trial(usd=usd, recall=recall, wait_p95=wait, **(given | figures))
 

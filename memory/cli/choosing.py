@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from rich.markup import escape
@@ -87,10 +88,16 @@ def _table(study: Study) -> Table:
 def _figures(trial: Trial) -> tuple[str, str, str, str]:
     return (
         dollars(trial.usd_per_1000),
-        percent(trial.recall),
+        percent(trial.recall) if trial.wanted else "-",
         seconds(trial.wait_p95),
         percent(trial.cached_share),
     )
+
+
+def _full(study: Study) -> int:
+    """Return the largest prompt that there would be without a memory, in tokens."""
+    top = ceiling_of(study)
+    return top.trial.largest if top is not None and top.trial.largest else sys.maxsize
 
 
 def _remarks(study: Study, written: Written) -> list[str]:
@@ -107,6 +114,11 @@ def _remarks(study: Study, written: Written) -> list[str]:
     if failed:
         lines.append(f"{failed:,} requests were refused or above the budget")
     if chosen.too_large:
-        lines.append(f"{chosen.too_large:,} turns were not sent: too large for the budget")
+        lines.append(
+            f"{chosen.too_large:,} turns were not sent, for what may not be dropped exceeds the "
+            "budget: raise it"
+        )
+    if max(trial.largest for trial in study.trials) >= _full(study):
+        lines.append("no conversation exceeds the budget: try --chain, or a smaller --budget")
     lines += ["", f"settings  {written.settings}", f"report    {written.report}"]
     return lines

@@ -122,8 +122,8 @@ def tune(
     Writes plots, a page that holds everything, and a file for --settings and
     MemoryManager.from_file. Ctrl-C keeps what was measured: the same command goes on from there.
 
-    Exit code: 0, 1 if the settings chosen had a request refused or above the budget, or 2 if
-    nothing could be measured.
+    Exit code: 0, 1 if the settings chosen had a request refused, above the budget or not sent,
+    or 2 if nothing could be measured.
     """
     from memory.cli.tuning import Request, command_of, tuned  # noqa: PLC0415  # not for --help
 
@@ -153,5 +153,5 @@ def tune(
         )
         study = tuned(out, request)
     chosen = study.trials[study.chosen]
-    if chosen.rejected or chosen.over_budget:
+    if chosen.rejected or chosen.over_budget or chosen.too_large:
         raise typer.Exit(1)

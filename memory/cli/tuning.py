@@ -78,6 +78,8 @@ class Request:
         tariff = Tariff.read(self.prices) if self.prices else None
         only = None if self.only is None else _settings_in(self.only)
         budgets = [*dict.fromkeys(self.budgets)] or _budget_of(only)
+        if only is not None and self.values:
+            raise CommandError("--only measures the settings of its file: --set changes nothing")
         if not budgets:
             raise CommandError("tune needs a --budget, in tokens; repeat it to try several")
         return Job(
@@ -103,6 +105,8 @@ class Request:
             CommandError: There is no key, it is not good, or nobody says what may be spent.
         """
         if not self.live:
+            if self.spend is not None:
+                raise CommandError("--spend needs --live; nothing else is paid for")
             return None
         if not self.spend:
             raise CommandError("--live needs --spend, the US dollars that it may cost at most")
@@ -207,12 +211,13 @@ def tuned(out: Output, request: Request) -> Study:
     endpoint = request.endpoint()
     job = request.job(endpoint)
     conversations = request.conversations()
-    if request.fresh:
-        _forget(request.folder / TRIALS)
     if endpoint is not None:
         _ask(out, request, endpoint)
+    if request.fresh:
+        _forget(request.folder / TRIALS)
     study = _measured(out, conversations, job)
-    written = write(study, request.folder, command=request.command)
+    folder = request.folder / "only" if request.only else request.folder
+    written = write(study, folder, command=request.command)
     show(out, study, written)
     return study
 

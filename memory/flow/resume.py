@@ -107,12 +107,12 @@ def _best(prompt: Prompt, context: Context, thread: Thread, records: Sequence[Co
         return state
     found = covering(records, thread)
     fitting: State | None = None
-    for record in reversed(found):  # each has all that the one before shows, and more
+    for record in reversed(found):  # each has the tail of the one before, and more
         other = State.of(prompt, context, View(thread, record))
         if other.fits:
             fitting = other
-        elif sum(other.sizes) > FAR * other.budget.trigger:
-            break
+        elif sum(other.sizes[len(record.kept) :]) > FAR * other.budget.trigger:
+            break  # what a record keeps besides is its own, and no other need have it
     if fitting is not None:
         return fitting
     deepest = max(found, key=lambda record: record.covered, default=None)

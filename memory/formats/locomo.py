@@ -20,7 +20,7 @@ TYPES: Final = {
 }
 """What the categories of the questions mean; the numbers do not follow the order of the paper."""
 _ADVERSARIAL: Final = 5
-_SESSION: Final = re.compile(r"session_(\d+)")
+_SESSION: Final = re.compile(r"session_([1-9]\d*)")
 _EVIDENCE: Final = re.compile(r"D:?(\d+):(\d+)")
 """The id of a turn as evidence has it: some fields hold several, and some are misspelt."""
 

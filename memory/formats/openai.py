@@ -44,9 +44,12 @@ def row(value: Any, *, place: str, number: int) -> Row:
     replies = messages_of([*_replies(whole)], place=place)
     ident = whole.get("id", whole.get("custom_id"))
     found = {**body, **rest, "messages": [*messages, *replies]}
-    if isinstance(found.get("tools"), str):
+    if found.get("tools"):
         found["tools"] = tools(found["tools"], place=place)
-    return found if ident is None else {**found, "id": str(ident)}
+    if ident is None:
+        found.pop("id", None)
+        return found
+    return {**found, "id": str(ident)}
 
 
 def _body(whole: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -117,7 +117,7 @@ def _exchange(
     text: str, results: Sequence[str], numbers: Iterator[int]
 ) -> Iterator[dict[str, Any]]:
     made = _calls(text)
-    if len(made) != len(results):
+    if not made or len(made) != len(results):
         yield {"role": "assistant", "content": f"[function call] {text}"}
         yield from map(_result, results)
         return

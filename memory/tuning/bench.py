@@ -6,12 +6,14 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from memory.errors import ConfigError, KimiMemoryError
 from memory.models import DEFAULT_MODEL, thinking
 from memory.recording import with_thoughts
 from memory.replay import joint
@@ -20,7 +22,7 @@ from memory.tuning.bills import Bill
 from memory.tuning.kept import Kept, fingerprint
 from memory.tuning.live import Purse, live
 from memory.tuning.prices import Tariff
-from memory.tuning.references import asked_of, wanted
+from memory.tuning.references import Recalled, asked_of, wanted
 from memory.tuning.rehearsal import MEMORY, Outcome, Way, rehearse, sent
 from memory.tuning.study import Prefer, Trial
 
@@ -71,11 +73,14 @@ class Job:
 
 
 class _Task(NamedTuple):
-    """One conversation in one way; `place` is that of the conversation."""
+    """One conversation in one way, with all that a process needs; `place` is that among others."""
 
     place: int
+    conversation: Conversation
     way: Way
     settings: dict[str, Any]
+    model: str
+    recalled: Recalled
 
 
 class Bench:
@@ -109,6 +114,10 @@ class Bench:
         self._done = self._total = 0
         self._pool: ProcessPoolExecutor | None = None
         self._purse = Purse(job.spend or 0.0, self.tariff)
+        self._where = "fake"
+        if job.connect is not None:
+            with job.connect() as client:
+                self._where = str(client.base_url)
 
     def expect(self, points: int) -> None:
         """Tell how many points there will be."""
@@ -127,15 +136,15 @@ class Bench:
             SpendError: What may be spent is spent.
         """
         number = len(self.conversations)
-        tasks = [_Task(place, way, dict(point)) for point in points for place in range(number)]
+        tasks = [self._task(n, way, point) for point in points for n in range(number)]
         outcomes = self._outcomes(tasks)
         for point in points:
             yield _trial(point, [next(outcomes) for _ in range(number)], self.tariff)
 
     def _outcomes(self, tasks: Sequence[_Task]) -> Iterator[Outcome]:
         keys = [self._key(task) for task in tasks]
-        missing = [t for t, key in zip(tasks, keys, strict=True) if self._kept.get(key) is None]
-        fresh = self._run(missing)
+        missing = {k: t for k, t in zip(keys, tasks, strict=True) if self._kept.get(k) is None}
+        fresh = self._run([*missing.values()])
         for key in keys:
             known = self._kept.get(key)
             if known is None:
@@ -152,24 +161,38 @@ class Bench:
             return
         workers = min(job.processes or os.cpu_count() or 1, len(tasks))
         if workers > 1 or self._pool is not None:
-            yield from self._processes().map(_measured, tasks)
+            yield from self._measured(tasks)
             return
         for task in tasks:
-            yield _replayed(self.conversations, job.model, task)
+            yield _replayed(task)
+
+    def _task(self, place: int, way: Way, settings: Mapping[str, Any]) -> _Task:
+        conversation = self.conversations[place]
+        asked = wanted(conversation, self.conversations)
+        return _Task(place, conversation, way, dict(settings), self._job.model, asked)
 
     def _live(self, task: _Task, connect: Callable[[], OpenAI]) -> Outcome:
         if task.way != MEMORY:  # what they would cost is known without paying for it
-            return _replayed(self.conversations, self._job.model, task)
-        conversation = self.conversations[task.place]
+            return _replayed(task)
         with live(connect, self._purse) as line:
             return sent(
-                conversation,
+                task.conversation,
                 line=line,
                 way=task.way,
-                model=self._job.model,
+                model=task.model,
                 settings=task.settings,
-                recalled=wanted(conversation, self.conversations),
+                recalled=task.recalled,
             )
+
+    def _measured(self, tasks: Sequence[_Task]) -> Iterator[Outcome]:
+        try:
+            yield from self._processes().map(_replayed, tasks)
+        except BrokenProcessPool as error:
+            msg = (
+                "a process that was measuring ended without a word, perhaps for want of memory; "
+                "measure with fewer processes, or below `if __name__ == '__main__':` in a script"
+            )
+            raise KimiMemoryError(msg) from error
 
     def _processes(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -177,14 +200,13 @@ class Bench:
             self._pool = ProcessPoolExecutor(
                 self._job.processes or os.cpu_count() or 1,
                 mp_context=get_context("spawn"),
-                initializer=_load,
-                initargs=(self.conversations, self._job.model),
+                initializer=_deaf,
             )
             self._stack.callback(self._pool.shutdown, cancel_futures=True)
         return self._pool
 
     def _key(self, task: _Task) -> str:
-        where = "live" if self._job.connect is not None and task.way == MEMORY else "fake"
+        where = self._where if task.way == MEMORY else "fake"
         return fingerprint(
             [self._prints[task.place], task.way, task.settings, self._job.model, self._asked, where]
         )
@@ -195,29 +217,28 @@ class Bench:
             self._progress(self._done, max(self._total, self._done))
 
 
-_LOADED: list[tuple[Sequence[Conversation], str]] = []
-"""The conversations and the model of a process that measures."""
+def _deaf() -> None:
+    """Leave Ctrl-C to the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _load(conversations: Sequence[Conversation], model: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started this process ends it
-    _LOADED[:] = [(conversations, model)]
+def _replayed(task: _Task) -> Outcome:
+    """Replay a conversation offline.
 
-
-def _measured(task: _Task) -> Outcome:
-    ((conversations, model),) = _LOADED
-    return _replayed(conversations, model, task)
-
-
-def _replayed(conversations: Sequence[Conversation], model: str, task: _Task) -> Outcome:
-    conversation = conversations[task.place]
-    return rehearse(
-        conversation,
-        way=task.way,
-        model=model,
-        settings=task.settings,
-        recalled=wanted(conversation, conversations),
-    )
+    Raises:
+        ConfigError: It is none that can be sent.
+    """
+    try:
+        return rehearse(
+            task.conversation,
+            way=task.way,
+            model=task.model,
+            settings=task.settings,
+            recalled=task.recalled,
+        )
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        msg = f"conversation {task.conversation['id']!r} cannot be replayed: {error!r}"
+        raise ConfigError(msg) from error
 
 
 def _trial(settings: Mapping[str, Any], outcomes: Sequence[Outcome], tariff: Tariff) -> Trial:
@@ -233,6 +254,7 @@ def _trial(settings: Mapping[str, Any], outcomes: Sequence[Outcome], tariff: Tar
         recall=sum(found for found, _ in sums) / number if number else 0.0,
         recall_low=low,
         recall_high=high,
+        wanted=number,
         wait_p50=percentile(bill.waits, 0.5) or 0.0,
         wait_p95=percentile(bill.waits, 0.95) or 0.0,
         cached_share=bill.cached_share,

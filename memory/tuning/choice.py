@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from memory.tuning.study import Prefer, Trial
@@ -11,6 +12,11 @@ __all__ = ("chosen", "knee", "pareto")
 
 TIE: Final = 0.005
 """Shares of recall that are as good as the same."""
+SLIGHT: Final = 1e-9
+"""Above a line by less than this is on it."""
+NOTICED: Final = 0.05
+"""A share of recall, or of dollars, that makes a difference to somebody."""
+NO_FLOORS: Final[Mapping[int, float]] = MappingProxyType({})
 
 
 def pareto(trials: Sequence[Trial]) -> list[int]:
@@ -31,13 +37,19 @@ def pareto(trials: Sequence[Trial]) -> list[int]:
     return sorted(alike.values(), key=lambda place: (trials[place].usd, -trials[place].recall))
 
 
-def knee(trials: Sequence[Trial]) -> int:
+def knee(trials: Sequence[Trial], *, floors: Mapping[int, float] = NO_FLOORS) -> int:
     """Return the place of the trial from which on more dollars buy little recall.
 
     Of the trials that none beats in dollars and recall it is the one farthest above the straight
-    line from the cheapest to the one that recalls most, both scaled to that line.
+    line from the cheapest to the one that recalls most, both scaled to that line. Where none is
+    above it, there is no knee; then it is the one nearest to the best of both.
+
+    Args:
+        trials: All of them.
+        floors: By budget, the recall of the latest messages alone, 0 to 1: a memory that knows
+            less is none, and only looked at where all do.
     """
-    front = _front(trials)
+    front = _knowing(trials, _front(trials), floors)
     first, last = trials[front[0]], trials[front[-1]]
     dollars, recall = last.usd - first.usd, last.recall - first.recall
     if not dollars or not recall:
@@ -47,37 +59,73 @@ def knee(trials: Sequence[Trial]) -> int:
         trial = trials[place]
         return (trial.recall - first.recall) / recall - (trial.usd - first.usd) / dollars
 
-    return max(front, key=lambda place: (above(place), -trials[place].usd))
+    best = max(front, key=lambda place: (above(place), -trials[place].usd))
+    return best if above(best) > SLIGHT else _nearest(trials, front, waits=False)
 
 
-def chosen(trials: Sequence[Trial], prefer: Prefer, *, floor: float = 0.0) -> int:
+def chosen(
+    trials: Sequence[Trial], prefer: Prefer, *, floors: Mapping[int, float] = NO_FLOORS
+) -> int:
     """Return the place of the best trial for what is preferred.
 
-    `cost` and `latency` take the best of those that recall at least as much as the latest messages
-    alone would, if there are any: a memory that knows less is none. Of trials whose recall is as
-    good as the same, `recall` takes the cheapest. `balanced` is the knee.
+    `cost` is the cheapest and `latency` the quickest, `recall` the one that recalls most and the
+    cheapest of those that are as good as that. `balanced` is the one nearest to the best of all
+    three, each on a scale from the best to the worst. All but `recall` leave out what recalls less
+    than the latest messages alone would, unless everything does.
 
     Args:
         trials: All of them.
         prefer: What is preferred.
-        floor: The recall of the latest messages alone, 0 to 1.
+        floors: By budget, the recall of the latest messages alone, 0 to 1.
     """
     front = pareto(trials)
-    if prefer == "balanced":
-        return knee(trials)
     if prefer == "recall":
         best = max(trials[place].recall for place in front)
         near = [place for place in front if trials[place].recall >= best - TIE]
         return _least(near, lambda place: (trials[place].usd, trials[place].wait_p95))
-    knowing = [place for place in front if trials[place].recall >= floor - TIE] or front
+    knowing = _knowing(trials, front, floors)
+    if prefer == "balanced":
+        return _nearest(trials, knowing, waits=True)
     if prefer == "cost":
         return _least(knowing, lambda place: (trials[place].usd, -trials[place].recall))
     return _least(knowing, lambda place: (trials[place].wait_p95, trials[place].usd))
 
 
+def _knowing(
+    trials: Sequence[Trial], places: Sequence[int], floors: Mapping[int, float]
+) -> list[int]:
+    """Return the places of trials that recall as much as the latest messages, if there are any."""
+
+    def knows(place: int) -> bool:
+        trial = trials[place]
+        return trial.recall >= floors.get(trial.settings.get("budget", 0), 0.0) - TIE
+
+    return [place for place in places if knows(place)] or list(places)
+
+
+def _nearest(trials: Sequence[Trial], places: Sequence[int], *, waits: bool) -> int:
+    """Return the place of the trial nearest to the best of everything, on scales from 0 to 1.
+
+    A scale has a least width, so that what nobody would notice does not decide.
+    """
+    some = [trials[place] for place in places]
+    cheap, best = min(t.usd for t in some), max(t.recall for t in some)
+    quick = min(t.wait_p95 for t in some)
+    dollars = max(max(t.usd for t in some) - cheap, NOTICED * cheap) or 1.0
+    recall = max(best - min(t.recall for t in some), NOTICED)
+    seconds = max(max(t.wait_p95 for t in some) - quick, 1.0)
+
+    def far(place: int) -> tuple[float, float]:
+        trial = trials[place]
+        away = ((trial.usd - cheap) / dollars) ** 2 + ((best - trial.recall) / recall) ** 2
+        return away + (((trial.wait_p95 - quick) / seconds) ** 2 if waits else 0.0), trial.usd
+
+    return _least(places, far)
+
+
 def _front(trials: Sequence[Trial]) -> list[int]:
     """Return the places of those that none beats in dollars and recall, by dollars."""
-    order = sorted(_sound(trials), key=lambda place: (trials[place].usd, -trials[place].recall))
+    order = sorted(_sound(trials), key=lambda place: _figures(trials[place]))
     found: list[int] = []
     for place in order:
         if not found or trials[place].recall > trials[found[-1]].recall:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from math import prod
 from types import MappingProxyType
 from typing import Any, Final
@@ -38,6 +39,10 @@ otherwise, and where that stands in for the model anyway, it looks as good and c
 """
 
 
+_MANY: Final = 20_000
+"""Combinations from which on nobody counts which of them are valid."""
+
+
 class Grid:
     """All combinations of the values of some settings that go together.
 
@@ -58,7 +63,6 @@ class Grid:
                 msg = f"{name}: there are no values to try"
                 raise ConfigError(msg)
         self.axes: dict[str, list[Any]] = {name: list(axes[name]) for name in axes}
-        self.size = prod(len(values) for values in self.axes.values())
         usual = {name: getattr(defaults, name) for name in self.axes}
         start = {
             name: usual[name] if usual[name] in values else values[0]
@@ -70,6 +74,14 @@ class Grid:
             msg = "no combination of these values is valid"
             raise ConfigError(msg)
         self.start: Point = found
+        self._whole = prod(len(values) for values in self.axes.values())
+
+    @cached_property
+    def size(self) -> int:
+        """How many combinations are valid; of very many, how many there are at all."""
+        if self._whole > _MANY:
+            return self._whole
+        return sum(1 for _ in self._valid(self._all()))
 
     def points(self, number: int, *, seed: int) -> list[Point]:
         """Return the start, what differs from it in one setting, and others drawn at random.
@@ -104,7 +116,7 @@ class Grid:
         ]
 
     def _drawn(self, draw: random.Random) -> Iterator[dict[str, Any]]:
-        for _ in range(10 * self.size):
+        for _ in range(10 * self._whole):
             yield {name: draw.choice(values) for name, values in self.axes.items()}
 
     def _all(self) -> Iterator[dict[str, Any]]:
@@ -117,7 +129,7 @@ class Grid:
         for point in points:
             whole = _completed(point)
             try:
-                Settings.resolve(whole, environ={})
+                Settings(**whole)
             except ConfigError:
                 continue
             yield MappingProxyType(whole)
@@ -125,7 +137,10 @@ class Grid:
 
 def key_of(point: Point) -> str:
     """Return a text that is the same for the same settings."""
-    return json.dumps(dict(point), sort_keys=True)
+    plain = {
+        name: float(value) if isinstance(value, int) else value for name, value in point.items()
+    }
+    return json.dumps(plain, sort_keys=True)
 
 
 def _completed(point: Point) -> dict[str, Any]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from memory.errors import KimiMemoryError
 from memory.replay import Tap
+from memory.testing.kimi_count import count_text
 from memory.testing.kimi_wire import Served
 from memory.tuning.prices import NOTHING, Tariff, Volume
+from memory.tuning.recall import shown
 from memory.tuning.rehearsal import Line
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ("REPLY", "Purse", "SpendError", "live")
 
 REPLY: Final = 16
-"""Tokens that a reply to a turn may have: the recorded one goes on the history."""
+"""Tokens that a reply to a turn may have: the recorded one goes on the history, and is billed."""
 SUMMARY: Final = 2_048
 """Tokens that any other reply is expected to have where its request names no cap."""
 
@@ -61,14 +64,17 @@ class Purse:
             raise SpendError(msg)
 
     def reserve(self, body: Mapping[str, Any]) -> None:
-        """Make sure that a request can be paid for, at two bytes a token and nothing cached.
+        """Make sure that a request can be paid for, at a byte a token and with nothing cached.
+
+        No byte-level vocabulary makes more tokens than a text has bytes; only pictures by their
+        address can cost more.
 
         Raises:
             SpendError: It cannot.
         """
         size = len(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
         longest = body.get("max_completion_tokens") or body.get("max_tokens") or SUMMARY
-        most = self._tariff.dollars(Volume(prompt=size // 2, completion=int(longest)))
+        most = self._tariff.dollars(Volume(prompt=size, completion=int(longest)))
         self.empty = self.empty or self.spent + most > self._cap
         self.check()
 
@@ -82,11 +88,16 @@ class _Account(Tap):
 
     Args:
         purse: What they are paid from.
+
+    Attributes:
+        log: The requests, oldest first; turns are billed for the reply that was recorded.
+        recorded: How many tokens that of the next turn has.
     """
 
     def __init__(self, purse: Purse) -> None:
         super().__init__()
         self.log: list[Served] = []
+        self.recorded = 0
         self._purse = purse
 
     def note(self, options: Any) -> bool:
@@ -111,7 +122,8 @@ class _Account(Tap):
             prompt=usage.prompt_tokens, cached=cached, completion=usage.completion_tokens
         )
         self._purse.pay(volume)
-        self._log(is_summary=is_summary, status=200, volume=volume)
+        billed = volume if is_summary else replace(volume, completion=self.recorded)
+        self._log(is_summary=is_summary, status=200, volume=billed)
 
     def _log(
         self, *, is_summary: bool, status: int, volume: Volume = NOTHING, error: str | None = None
@@ -142,10 +154,11 @@ def live(connect: Callable[[], OpenAI], purse: Purse) -> Iterator[Line]:
     """
     account = _Account(purse)
 
-    def expect(_step: Step) -> None:
+    def expect(step: Step) -> None:
         purse.check()
+        account.recorded = count_text(shown([step.reply])) if step.reply else 0
 
-    with connect() as client:
+    with connect().with_options(max_retries=0) as client:  # a retry would not be paid for here
         extra = {"max_completion_tokens": REPLY}
         yield Line(client=account.on(client), log=account.log, expect=expect, extra=extra)
     purse.check()  # the last turn may have gone out with a summary that was not paid for

@@ -96,6 +96,8 @@ class Tariff:
         try:
             read = json.loads(path.read_text(encoding="utf-8"))
             prices = Prices(**{field.name: float(read[field.name]) for field in fields(Prices)})
+            if min(asdict(prices).values()) < 0:
+                raise ValueError("a price is below zero")  # noqa: EM101, TRY003, TRY301  # caught
             model, source = str(read["model"]), str(read.get("source", path.name))
         except (OSError, ValueError, KeyError, TypeError) as error:
             msg = (

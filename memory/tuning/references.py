@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from memory.messages import WireMessage, role_of, text_of
-from memory.recording import Step
+from memory.recording import Step, steps
 from memory.tuning.recall import (
     answer_recall_in_text,
     content,
@@ -110,17 +110,22 @@ class Questions:
         self._probes = probes(right)
         self._places = {each: place for place, each in enumerate(conversation.get("ids") or ())}
         self._requests = 0
+        self._last = sum(1 for _ in steps(conversation))
 
     def ask(self, step: Step, prompt: Sequence[WireMessage]) -> list[float]:
-        """Return the share of each answer's words, for questions whose evidence has been said."""
+        """Return the share of each answer's words, for questions whose evidence has been said.
+
+        Where nobody knows when that was, the last prompt alone is asked.
+        """
         self._requests += 1
-        if self._requests % STRIDE:
+        if self._requests % STRIDE and self._requests != self._last:
             return []
-        stop = len(step.messages)
+        stop, never = len(step.messages), len(self._places) + 1
         asked = [
             probe
             for probe in self._probes
-            if all(self._places.get(each, 0) < stop for each in probe.evidence)
+            if self._requests == self._last
+            or (probe.evidence and max(self._places.get(e, never) for e in probe.evidence) < stop)
         ]
         return answer_recall_in_text(asked, shown(prompt))
 

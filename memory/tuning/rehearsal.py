@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from memory.config import Settings
 from memory.errors import BudgetError
 from memory.events import Event, Summarizing
+from memory.messages import head_length
 from memory.models import thinking
 from memory.recording import Step, steps
 from memory.replay import NO_THINKING, digest
@@ -204,9 +205,10 @@ class _Drive:
         self._line, self._way, self._model = line, way, model
         self._ruler = Ruler(model)
         self._extra = {**(NO_THINKING if thinking(model) == "switchable" else {}), **line.extra}
-        # All of them are given: none is to come from the environment of whoever measures.
-        given = asdict(Settings(**(settings if way == MEMORY else {})))
-        self._wrapped = wrap(line.client, hooks=(self._hear,), **given)
+        self._client = line.client
+        if way == MEMORY:
+            # All of them are given: none is to come from the environment of whoever measures.
+            self._client = wrap(self._client, hooks=(self._hear,), **asdict(Settings(**settings)))
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Summarizing):
@@ -220,13 +222,17 @@ class _Drive:
         messages: Sequence[Any] = step.messages
         if self._way == LAST and self.budget is not None:
             messages = self._ruler.window(step, self.budget)
+            if len(messages) == head_length(step.messages):  # and nothing to answer
+                self.too_large += 1
+                self.course.append(0)
+                return ()
         tools = {"tools": list(step.tools)} if step.tools else {}
         body = {"model": self._model, "messages": list(messages), **tools, **self._extra}
         self._line.expect(step)
         seen = len(self._line.log)
         try:
             # `create` would look into every message for keys to rename: most of the time it takes.
-            self._wrapped.post("/chat/completions", body=body, cast_to=ChatCompletion)
+            self._client.post("/chat/completions", body=body, cast_to=ChatCompletion)
         except BudgetError:
             self.too_large += 1
         except APIError:

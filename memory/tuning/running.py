@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
@@ -66,6 +66,7 @@ class _Search:
             axes |= {**_axes(bench.conversations), **job.axes}
         else:
             axes |= {name: [value] for name, value in job.only.items()}
+        _check(axes, job.model)
         self._grid = Grid(axes)
         self._trials: dict[str, Trial] = {}
 
@@ -85,13 +86,23 @@ class _Search:
             if not self._trials:
                 raise
         trials = list(self._trials.values())
-        floor = min(each.trial.recall for each in references if each.name == LAST)
+        if not any(trial.requests for trial in trials):
+            msg = (
+                f"no turn could be sent with {', '.join(f'{each:,}' for each in budgets)} tokens: "
+                "raise the budget, or look whether the conversations have turns at all"
+            )
+            raise ConfigError(msg)
+        floors = {
+            each.trial.settings["budget"]: each.trial.recall
+            for each in references
+            if each.name == LAST
+        }
         return Study(
             trials=trials,
             references=references,
             pareto=pareto(trials),
-            knee=knee(trials),
-            chosen=chosen(trials, job.prefer, floor=floor),
+            knee=knee(trials, floors=floors),
+            chosen=chosen(trials, job.prefer, floors=floors),
             prefer=job.prefer,
             recall_of=asked_of(bench.conversations),
             summarizer=OFFLINE if job.connect is None else f"{job.model}, live",
@@ -127,6 +138,23 @@ class _Search:
         new = [dict(point) for point in points if key_of(point) not in self._trials]
         for point, trial in zip(new, self._bench.trials(MEMORY, new), strict=False):
             self._trials[key_of(point)] = trial
+
+
+def _check(axes: Mapping[str, Sequence[Any]], model: str) -> None:
+    """Refuse what cannot be measured so that it is the same again, or not be paid for.
+
+    Raises:
+        ConfigError: There is something like that.
+    """
+    if "background" in axes.get("compaction", ()):
+        msg = (
+            "compaction='background' cannot be tuned: what it costs depends on when replies come; "
+            "tune inline, and set it afterwards"
+        )
+        raise ConfigError(msg)
+    if {*axes.get("summarizer_model", ())} - {None, model}:
+        msg = f"summarizer_model cannot be tuned: all is paid for at the prices of {model}"
+        raise ConfigError(msg)
 
 
 def _axes(conversations: Sequence[Conversation]) -> dict[str, Sequence[Any]]:

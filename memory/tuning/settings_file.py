@@ -61,6 +61,11 @@ def chosen_settings(study: Study) -> str:
         f"Chosen by kimi-memory tune for {BEST[study.prefer]}.",
         f"Tried {len(study.trials):,} combinations on {measured}, seed {study.seed}.",
         f"Recall {recall_of(trial)}: {study.recall_of}.",
+        *(
+            [f"{trial.too_large:,} turns were not sent: too large for the budget."]
+            if trial.too_large
+            else []
+        ),
         f"Cost {dollars(trial.usd_per_1000)} for 1,000 turns; {study.prices}.",
         f"Wait {wait} 95th percentile; {percent(trial.cached_share)} of the tokens were cached.",
         f"Model {study.model}; summaries by {study.summarizer}.",

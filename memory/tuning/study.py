@@ -23,6 +23,7 @@ class Trial:
         recall: How much of what is referred to later is in front of the model, 0 to 1.
         recall_low: The lower end of its 95 % interval, drawn by conversation.
         recall_high: The upper end.
+        wanted: How many things recall is an average of; where it is 0, there was nothing to recall.
         wait_p50: Seconds before the first token, the summary before it included: the median.
         wait_p95: The 95th percentile.
         cached_share: The share of prompt tokens that the server had cached, 0 to 1.
@@ -54,6 +55,7 @@ class Trial:
     summaries: int
     merges: int
     digest: str
+    wanted: int = 0
     course: Sequence[int] = ()
 
     @property

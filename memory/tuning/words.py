@@ -55,6 +55,8 @@ def seconds(value: float) -> str:
 
 def recall_of(trial: Trial) -> str:
     """Return the recall of a trial, and its interval: one conversation alone has none."""
+    if not trial.wanted:
+        return "unknown, for nothing refers back"
     low, high = percent(trial.recall_low), percent(trial.recall_high)
     return percent(trial.recall) + ("" if low == high else f" ({low} to {high})")
 
