@@ -277,7 +277,11 @@ TALK = [
             ("added wait of a turn, ms", "background"),
         ),
         (plots.ranges, {"figures": [{**result().report["figures"][0], "ceiling": 9}]}, ("share",)),
-        (beside.frontier, {"rows": {"peers": PEERS}}, ("USD for 1,000 requests", "recall, %", "other")),
+        (
+            beside.frontier,
+            {"rows": {"peers": PEERS}},
+            ("USD for 1,000 requests", "recall, %", "other"),
+        ),
         (beside.faults, {"rows": {"faults": FAULTS, "peers": [STRANGER]}}, ("50", "other")),
         (beside.growth, {"rows": {"talks": TALK}}, ("messages", "USD a 1,000 turns")),
     ],

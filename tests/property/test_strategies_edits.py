@@ -113,7 +113,7 @@ def test_each_change_is_made_where_it_belongs(change: Change, places: set[int]) 
     """The places that an edit differs from are those, and all those, that it has."""
     seen = set[int]()
 
-    @settings(HARD, max_examples=120)
+    @settings(HARD, max_examples=400)
     @given(strategies.edits(TALK, changes=[change]))
     def collect(edit: Edit) -> None:
         seen.add(edit.first)
