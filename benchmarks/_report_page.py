@@ -108,7 +108,21 @@ def _section(section: Section, result: Result, reasons: Reasons) -> Iterator[str
     if report["figures"]:
         yield _table(_FIGURES, map(_figure, report["figures"]))
     yield from _checked(result, reasons.get(section.benchmark, {}))
+    for rows in section.rows:
+        if found := report["rows"].get(rows.heading):
+            yield f"<details><summary>Row by row: {rows.heading}</summary>\n"
+            lines = [[_cell(row.get(name)) for name in rows.columns] for row in found]
+            yield _table(rows.columns, lines)
+            yield "</details>\n"
     yield f"{_where(report)}\n"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: ABSENT}[value]
+    if isinstance(value, list):
+        return _text(", ".join(map(str, value))) or ABSENT
+    return number(value) if isinstance(value, (int, float)) else _text(str(value))
 
 
 def _figure(figure: Mapping[str, Any]) -> tuple[str, ...]:

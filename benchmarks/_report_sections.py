@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from benchmarks import _report_plots, _report_plots_defaults, _report_plots_peers
 
-__all__ = ("SECTIONS", "Plot", "Section")
+__all__ = ("SECTIONS", "Plot", "Rows", "Section")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,19 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows of a benchmark that the page shows as a table.
+
+    Attributes:
+        heading: Of the rows.
+        columns: Which columns, as they are called there.
+    """
+
+    heading: str
+    columns: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """One benchmark on the page.
 
@@ -37,12 +50,14 @@ class Section:
         title: The heading.
         introduction: What was asked, how, and what the references are.
         plots: What is drawn.
+        rows: What is shown row by row.
     """
 
     benchmark: str
     title: str
     introduction: str
     plots: Sequence[Plot] = ()
+    rows: Sequence[Rows] = ()
 
 
 SECTIONS: Final = (
@@ -61,6 +76,17 @@ The floor is what the last messages alone have, the ceiling is full history.""",
                 draw=_report_plots_peers.frontier,
                 needs="peers",
             ),
+        ),
+        rows=(
+            Rows(
+                heading="peers",
+                columns=(
+                    *("corpus", "budget", "row", "peer", "conversations", "recall", "late recall"),
+                    *("references", "usd", "cached share", "summary calls", "rejected"),
+                    *("over budget", "failed", "ahead", "ahead low", "ahead high"),
+                ),
+            ),
+            Rows(heading="settings", columns=("peer", "version", "matched", "defaults")),
         ),
     ),
     Section(
@@ -131,6 +157,17 @@ The floor is a sliding window, the ceiling is every fact.""",
                 needs="faults",
             ),
         ),
+        rows=(
+            Rows(heading="standings", columns=("peer", "passed", "of", "not passed")),
+            Rows(
+                heading="peers",
+                columns=(
+                    *("row", "language", "peer", "passed", "turns failed", "largest request"),
+                    *("over budget", "rejected", "in view", "in reach"),
+                    *("last user message missing", "requests to the summariser"),
+                ),
+            ),
+        ),
     ),
     Section(
         benchmark="drift",
@@ -181,6 +218,22 @@ Where a floor stands, it is that bare call.""",
                 needs="calls",
             ),
         ),
+        rows=(
+            Rows(
+                heading="a turn beside others",
+                columns=(
+                    *("messages", "library", "function", "budget", "turn ms", "first ms"),
+                    *("error absolute p50 %", "error absolute p95 %"),
+                ),
+            ),
+            Rows(
+                heading="errors of whole prompts in %",
+                columns=(
+                    *("library", "corpus", "requests", "signed p50", "signed p95"),
+                    *("absolute p50", "absolute p95"),
+                ),
+            ),
+        ),
     ),
     Section(
         benchmark="stores",
@@ -220,6 +273,15 @@ In the plot a number is the target in percent; points of one target differ in an
                 alternative="Recall against cost at every point, one panel a corpus",
                 draw=_report_plots_defaults.knees,
                 needs="points",
+            ),
+        ),
+        rows=(
+            Rows(
+                heading="knees",
+                columns=(
+                    *("corpus", "knee", "USD of full history", "way to the ceiling"),
+                    *("defaults, USD of full history", "defaults, way to the ceiling"),
+                ),
             ),
         ),
     ),

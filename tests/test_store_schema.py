@@ -23,7 +23,6 @@ from stored import SPACE, grow, key, started
 from memory.errors import SchemaError
 from memory.records import LogKey
 from memory.stores import PostgresStore, SqliteStore
-from memory.stores.sqlite_file import DIALECT
 from memory.stores.upgrading import statements
 from memory.testing import FakeKimi
 
