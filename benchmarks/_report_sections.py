@@ -158,7 +158,9 @@ The floor is a sliding window, the ceiling is every fact.""",
             ),
         ),
         rows=(
-            Rows(heading="standings", columns=("peer", "version", "rows passed", "of", "not passed")),
+            Rows(
+                heading="standings", columns=("peer", "version", "rows passed", "of", "not passed")
+            ),
             Rows(
                 heading="peers",
                 columns=(
