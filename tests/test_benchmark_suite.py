@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks._report import Check, Figure, Report
@@ -124,6 +124,7 @@ def test_the_newest_result_counts(tmp_path: Path) -> None:
     assert "2026-01-03" == newest(tmp_path, quick=True)["cost"].day
 
 
+@settings(deadline=None)  # it writes files
 @given(value=st.floats(0.001, 1e6))
 def test_a_saved_report_is_rounded_and_its_checks_are_not(
     tmp_path_factory: pytest.TempPathFactory, value: float
