@@ -18,17 +18,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks._report import Check, Report, Row
 from benchmarks.peers import PEERS
-from benchmarks.peers.environments import ROOT, environ, python
+from benchmarks.peers.environments import ROOT, python, reported
 from benchmarks.peers.page import PAGE, page, table
 from benchmarks.peers.summariser import WELL
 
@@ -50,22 +48,12 @@ def measure(name: str, *, number: int, chance: int, rounds: int) -> Row:
         chance: The seed.
         rounds: How many conversations are looked at to make an example small.
     """
-    with TemporaryDirectory() as folder:
-        file = Path(folder, "report.json")
-        done = subprocess.run(  # noqa: S603  # uv, with names of our own
-            [
-                *python(REQUIREMENTS / f"{name}.txt"),
-                *("-m", "benchmarks.peers.child", name, "--report", str(file)),
-                *("--conversations", str(number), "--seed", str(chance)),
-                *("--rounds", str(rounds)),
-            ],
-            cwd=folder,
-            env=environ() | {"PYTHONPATH": str(ROOT)},
-            stdout=sys.stderr,
-            check=False,
-        )
-        found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return {"peer": name, **found, "exit code": done.returncode}
+    found, code = reported(
+        python(REQUIREMENTS / f"{name}.txt"),
+        *("-m", "benchmarks.peers.child", name),
+        *("--conversations", str(number), "--seed", str(chance), "--rounds", str(rounds)),
+    )
+    return {"peer": name, **found, "exit code": code}
 
 
 def checks(found: Sequence[Mapping[str, Any]], *, number: int = CONVERSATIONS) -> list[Check]:

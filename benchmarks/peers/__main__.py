@@ -23,21 +23,18 @@ conversation goes on. Full history is the ceiling and no rival at an equal budge
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks._corpora import add_data_argument
 from benchmarks._report import Report, Row
 from benchmarks.peers import COMPARED
-from benchmarks.peers.environments import ROOT, environ, python
+from benchmarks.peers.environments import python, reported
 from benchmarks.peers.figures import NEAR, OVER, TARIFF, checks, figures, settings, table
 from benchmarks.peers.match import LATE, STRIDE
 from benchmarks.peers.scribe import SHARE
@@ -68,21 +65,12 @@ def measure(name: str, corpus: str, *, number: int, data: Path) -> Row:
         data: The directory of the corpora.
     """
     command = [sys.executable] if name in HERE else python(REQUIREMENTS / f"{name}.txt")
-    with TemporaryDirectory() as folder:
-        file = Path(folder, "report.json")
-        done = subprocess.run(  # noqa: S603  # uv, with names of our own
-            [
-                *(*command, "-m", "benchmarks.peers.compare", name, "--corpus", corpus),
-                *("--conversations", str(number), "--data", str(data.resolve())),
-                *("--report", str(file)),
-            ],
-            cwd=folder,
-            env=environ() | {"PYTHONPATH": str(ROOT)},
-            stdout=sys.stderr,
-            check=False,
-        )
-        found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return {"peer": name, **found, "corpus": corpus, "exit code": done.returncode}
+    found, code = reported(
+        command,
+        *("-m", "benchmarks.peers.compare", name, "--corpus", corpus),
+        *("--conversations", str(number), "--data", str(data.resolve())),
+    )
+    return {"peer": name, **found, "corpus": corpus, "exit code": code}
 
 
 def _measured(names: Sequence[str], corpora: Sequence[str], options: Any) -> list[Row]:

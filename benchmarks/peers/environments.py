@@ -6,12 +6,16 @@ outside of the tree, and takes it from there the next time.
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
-__all__ = ("ROOT", "environ", "python")
+__all__ = ("ROOT", "environ", "python", "reported")
 
 ROOT: Final = Path(__file__).parents[2]
 _HIDDEN: Final = frozenset({"PYTHONPATH", "PYTEST_ADDOPTS", "VIRTUAL_ENV"})
@@ -31,6 +35,28 @@ def python(requirements: Path) -> list[str]:
         *("--with-requirements", str(requirements), "--with-editable", str(ROOT)),
         "python",
     ]
+
+
+def reported(command: Sequence[str], *arguments: str) -> tuple[dict[str, Any], int]:
+    """Run a module that writes a report; return that, empty if there is none, and the exit code.
+
+    What it prints goes to stderr.
+
+    Args:
+        command: The one that runs Python.
+        *arguments: What follows; `--report FILE` is added.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "report.json")
+        done = subprocess.run(  # noqa: S603  # uv, with names of our own
+            [*command, *arguments, "--report", str(file)],
+            cwd=folder,
+            env=environ() | {"PYTHONPATH": str(ROOT)},
+            stdout=sys.stderr,
+            check=False,
+        )
+        found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found, done.returncode
 
 
 def environ() -> dict[str, str]:
