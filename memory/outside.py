@@ -12,7 +12,7 @@ from memory.background import Background
 from memory.drive import running_loop
 from memory.errors import UnsupportedError
 from memory.flights import Flights
-from memory.flow import Append, Emit, Extract, Now, Search, Stored
+from memory.flow import Append, Clock, Emit, Extract, Now, Search, Stored
 from memory.leases import Leases
 from memory.records import SEPARATOR, Logged, Pinned, Turn
 from memory.redaction import redacted
@@ -57,6 +57,7 @@ class Outside:
         background: Where flows run that nobody waits for.
         redact: What is done to texts before they are stored; None for nothing.
         clock: Tells the seconds, for `Now`; it never goes back.
+        wall: Tells the seconds since 1970, for `Clock`.
     """
 
     store: Store
@@ -67,6 +68,7 @@ class Outside:
     background: Background = field(default_factory=Background)
     redact: Redact | None = None
     clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
     leases: Leases = field(init=False)
     _here: _Here = field(default_factory=_Here)
 
@@ -101,6 +103,8 @@ class Outside:
                 return self.extract(request)
             case Now():
                 return self.clock()
+            case Clock():
+                return self.wall()
         msg = f"no handler for {type(effect).__name__}"
         raise TypeError(msg)
 

@@ -26,10 +26,11 @@ from memory.errors import ConversationBusy
 from memory.fences import quoted
 from memory.flow import Context, Enter, Load, Log, LogKey, Now, Prompt, Summarize
 from memory.flow.conversation import commit, join
-from memory.flow.effects import Append, Await, Effect
+from memory.flow.effects import Await, Effect
 from memory.flow.merge import merged
 from memory.flow.quotes import capped
 from memory.flow.state import State
+from memory.flow.store_effects import Append
 from memory.policy import SEGMENT_FRAME, Plan
 from memory.records import Segment, Standing, Turn
 from memory.replies import Reply

@@ -32,9 +32,9 @@ from memory import events
 from memory.errors import BudgetError, SealedError
 from memory.flow import Log, fit
 from memory.flow.conversation import standing
-from memory.flow.effects import Find, Known, Load, Search
 from memory.flow.past import Past
 from memory.flow.resume import best, earliest
+from memory.flow.store_effects import Find, Known, Load, Search
 from memory.flow.unsaved import Unsaved
 from memory.identity import digest
 from memory.records import Compaction, LogKey, Segment, Shortened, Standing, Turn

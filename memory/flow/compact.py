@@ -10,13 +10,14 @@ from memory import events
 from memory.errors import ConflictError
 from memory.flow.clearing import intended
 from memory.flow.compose import Change, composed
-from memory.flow.effects import Claim, Emit, Flow, Load, Log, Now, Release
+from memory.flow.effects import Claim, Emit, Flow, Now, Release
 from memory.flow.log import append, compacted, failed, gone, key_of
 from memory.flow.merge import merged, written_anew
 from memory.flow.past import Past
 from memory.flow.resume import resume
 from memory.flow.segment import readable, write_segment
 from memory.flow.state import Context, Prompt, State, measured
+from memory.flow.store_effects import Load, Log
 from memory.policy import SMALLEST_SEGMENT, Plan
 from memory.records import Compaction, Segment, Shortened
 from memory.view import Thread, View

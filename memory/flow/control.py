@@ -10,13 +10,14 @@ from memory.errors import BudgetError, ConfigError, HistoryError
 from memory.flow.compact import alone, in_time, summarized
 from memory.flow.compact import compact as compact_by_plan
 from memory.flow.conversation import check_place, past, whole
-from memory.flow.effects import Flow, Forget, ForgetUser, Log
+from memory.flow.effects import Flow
 from memory.flow.log import write
 from memory.flow.merge import CALLER
 from memory.flow.past import Past
 from memory.flow.resume import best, find, resume
 from memory.flow.segment import made_of, numbering
 from memory.flow.state import Context, Prompt, State
+from memory.flow.store_effects import Forget, ForgetUser, Log
 from memory.identity import digest
 from memory.messages import WireMessage
 from memory.policy import SEGMENT_FRAME, Plan

@@ -8,11 +8,12 @@ from itertools import takewhile
 
 from memory import events
 from memory.errors import ConversationBusy, HistoryError
-from memory.flow.effects import Await, Emit, Enter, Flow, Load, Log, Opened
+from memory.flow.effects import Await, Emit, Enter, Flow, Opened
 from memory.flow.log import write
 from memory.flow.past import Past
 from memory.flow.resume import best, find
 from memory.flow.state import Context, Joined, Prompt
+from memory.flow.store_effects import Load, Log
 from memory.identity import digest
 from memory.messages import (
     WireMessage,

@@ -12,42 +12,26 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from memory.events import Event
 from memory.flow.state import Fitted, Prompt
-from memory.records import (
-    Compaction,
-    Entry,
-    Forgotten,
-    Health,
-    Hit,
-    Log,
-    LogKey,
-    Match,
-    Record,
-)
+from memory.recall import Passages, Question, Ranking
+from memory.records import LogKey
 from memory.replies import Reply
 from memory.summary import Draft, SummaryRequest
 
 __all__ = (
     "Answer",
-    "Append",
     "Await",
-    "CheckHealth",
     "Claim",
+    "Clock",
     "Effect",
     "Emit",
     "Enter",
     "Extract",
-    "Find",
     "Flow",
-    "Forget",
-    "ForgetUser",
-    "Known",
-    "ListConversations",
-    "Load",
-    "Log",
     "Now",
     "Opened",
+    "Prepare",
     "Release",
-    "Search",
+    "Retrieve",
     "Send",
     "Spawn",
     "Stored",
@@ -89,138 +73,6 @@ class Stored(Effect[R]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known(Stored["int | None"]):
-    """Ask for the smallest number of messages that a record of a namespace was made for.
-
-    None when there is no record: then no input needs hashing. A store that cannot tell cheaply
-    answers 0.
-    """
-
-    namespace: str
-    user: str = ""
-
-    def on(self, store: Any) -> Any:
-        """Ask `store`."""
-        return store.known(self.namespace, user=self.user)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Find(Stored[tuple[Compaction, ...]]):
-    """Ask for the records whose coverage, adoption or mark is among `hashes`."""
-
-    namespace: str
-    hashes: frozenset[bytes]
-    user: str = ""
-
-    def on(self, store: Any) -> Any:
-        """Ask `store`."""
-        return store.find(self.namespace, self.hashes, user=self.user)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Load(Stored[Log]):
-    """Ask for a whole log and its version."""
-
-    key: LogKey
-
-    def on(self, store: Any) -> Any:
-        """Ask `store`."""
-        return store.load(self.key)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Append(Stored[int]):
-    """Append records to a log if it is still at `expected`; the reply is the new version.
-
-    The handler throws `ConflictError` when it is not.
-    """
-
-    key: LogKey
-    records: tuple[Record, ...]
-    expected: int
-
-    def on(self, store: Any) -> Any:
-        """Ask `store`."""
-        return store.append(self.key, self.records, expected=self.expected)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forget(Stored[Forgotten]):
-    """Have a whole log removed; the reply is how much that was."""
-
-    key: LogKey
-
-    def on(self, store: Any) -> Any:
-        """Ask `store`."""
-        return store.forget(self.key)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetUser(Stored[Forgotten]):
-    """Have all logs of a user removed; the reply is how much that was."""
-
-    verb: ClassVar[str] = "forget_user"
-    namespace: str
-    user: str
-
-    def on(self, store: Any) -> Any:
-        """Ask `store`."""
-        return store.forget_user(self.namespace, self.user)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListConversations(Stored[tuple[Entry, ...]]):
-    """Ask for a page of conversations; see `memory.stores.Listing`."""
-
-    verb: ClassVar[str] = "conversations"
-    namespace: str
-    user: str | None
-    after: tuple[str, str] | None
-    limit: int
-
-    def on(self, store: Any) -> Any:
-        """Ask `store`."""
-        return store.conversations(
-            self.namespace, user=self.user, after=self.after, limit=self.limit
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search(Stored[tuple[Hit, ...]]):
-    """Ask for the messages that match a query; see `memory.stores.Searching`."""
-
-    verb: ClassVar[str] = "search"
-    namespace: str
-    query: str
-    user: str
-    name: str | None
-    match: Match
-    limit: int
-
-    def on(self, store: Any) -> Any:
-        """Ask `store`."""
-        return store.search(
-            self.namespace,
-            self.query,
-            user=self.user,
-            name=self.name,
-            match=self.match,
-            limit=self.limit,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckHealth(Stored[Health]):
-    """Ask the store how it is."""
-
-    verb: ClassVar[str] = "health"
-
-    def on(self, store: Any) -> Any:
-        """Ask `store`."""
-        return store.health()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Summarize(Effect[Draft]):
     """Ask the summariser; the handler throws `SummaryError` when there is no answer."""
 
@@ -232,6 +84,38 @@ class Extract(Effect[Draft]):
     """Ask the offline summariser, which always answers."""
 
     request: SummaryRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieve(Effect[tuple[Ranking, ...]]):
+    """Ask the retrievers which messages answer a question; the reply has a ranking of each.
+
+    A retriever that fails is left out, and told of by an event.
+
+    Attributes:
+        question: What is looked for.
+        passages: All messages of the conversation, without its head.
+        limit: How many each may return.
+        lexical: Whether the lexical retriever is among those asked: a store may do its work.
+    """
+
+    question: Question
+    passages: Passages
+    limit: int
+    lexical: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepare(Effect[None]):
+    """Have the retrievers read what is new, so that the next question need not wait for that."""
+
+    passages: Passages
+    lexical: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock(Effect[float]):
+    """Ask for the time of day, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

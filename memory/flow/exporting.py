@@ -10,9 +10,10 @@ from typing import Any, get_args
 
 from memory.errors import HistoryError
 from memory.flow.conversation import in_use
-from memory.flow.effects import Flow, Log
+from memory.flow.effects import Flow
 from memory.flow.log import write
 from memory.flow.past import Past
+from memory.flow.store_effects import Log
 from memory.identity import digest, see
 from memory.messages import WireMessage, clone, head_length, wire
 from memory.records import (

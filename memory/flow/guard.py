@@ -7,9 +7,10 @@ from typing import Any
 
 from memory import events
 from memory.errors import InvariantError
-from memory.flow.effects import Emit, Flow, Load
+from memory.flow.effects import Emit, Flow
 from memory.flow.log import failed, key_of
 from memory.flow.state import Context, Fitted, Prompt
+from memory.flow.store_effects import Load
 from memory.identity import see
 from memory.invariants import Sending, describe, violations
 from memory.invariants.sending import head_of

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from memory import events
 from memory.errors import ConflictError
-from memory.flow.effects import Append, Emit, Flow, Load, Log
+from memory.flow.effects import Emit, Flow
 from memory.flow.state import Prompt
+from memory.flow.store_effects import Append, Load, Log
 from memory.messages import clone
 from memory.records import Compaction, Logged, LogKey, Record
 from memory.view import Thread

@@ -8,7 +8,7 @@ from typing import Any
 
 from memory.cache import GenerationCache
 from memory.errors import SealedError
-from memory.flow.effects import Log
+from memory.flow.store_effects import Log
 from memory.identity import see
 from memory.messages import WireMessage, role_of, tool_calls
 from memory.records import Compaction, Pinned, Record, Turn, Undone

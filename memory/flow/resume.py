@@ -9,10 +9,11 @@ from dataclasses import replace
 from memory import events
 from memory.errors import ConflictError
 from memory.flow.compose import requoted
-from memory.flow.effects import Emit, Find, Flow, Known, Load
+from memory.flow.effects import Emit, Flow
 from memory.flow.log import append, compacted, gone, key_of
 from memory.flow.past import Past
 from memory.flow.state import Context, Prompt, State
+from memory.flow.store_effects import Find, Known, Load
 from memory.identity import difference, digest
 from memory.records import Compaction, Logged
 from memory.view import Thread, View, adopted, covering, own, revealing

@@ -1,0 +1,11 @@
+"""Recall: which of the originals that a view leaves out are shown again, and how.
+
+Everything here is pure: texts and sizes in, a choice and a message out. `memory.retrievers` search,
+`memory.flow` asks them, and decides when.
+"""
+
+from __future__ import annotations
+
+from memory.recall.contract import Found, Passage, Passages, Question, Ranking
+
+__all__ = ("Found", "Passage", "Passages", "Question", "Ranking")

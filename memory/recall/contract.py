@@ -1,0 +1,107 @@
+"""What is looked for among the originals of a conversation, what is looked through, what is found.
+
+A retriever is given a `Question` and `Passages` and returns `Found`: it ranks, and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, overload
+
+from memory.messages import WireMessage
+
+__all__ = ("Found", "Passage", "Passages", "Question", "Ranking")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is looked for.
+
+    Attributes:
+        text: What the user said last, or what the model searches for.
+        context: What else tells what it is about, such as the exchange that was open when the
+            conversation was compacted last; empty for nothing. It counts for less.
+    """
+
+    text: str
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """One original message, as a retriever sees it.
+
+    Attributes:
+        place: Which message, counted from 0 without the head.
+        role: Its role.
+        text: What it says and calls, without media and thoughts.
+        digest: The digest of the message: the same for the same message, wherever it stands.
+    """
+
+    place: int
+    role: str
+    text: str
+    digest: bytes
+
+
+class Found(NamedTuple):
+    """A message that answers a question, in the eyes of one retriever."""
+
+    place: int
+    """Which message, counted from 0 without the head."""
+    score: float
+    """How well: larger is better; comparable within one answer of one retriever only."""
+
+
+Ranking = Sequence[Found]
+"""What one retriever found, best first, each message at most once."""
+
+
+class Passages(Sequence[Passage]):
+    """The messages of a conversation without its head, read one by one as they are asked for.
+
+    Args:
+        messages: The messages, as they are put on record.
+        digests: The digest of each.
+        links: Their chain hashes, one more than there are messages: two conversations that have
+            the same link at place n begin with the same n messages.
+        text: What a message says.
+        role: The role of a message.
+    """
+
+    def __init__(
+        self,
+        messages: Sequence[WireMessage],
+        *,
+        digests: Sequence[bytes],
+        links: Sequence[bytes],
+        text: Callable[[WireMessage], str],
+        role: Callable[[WireMessage], str],
+    ) -> None:
+        self.messages = messages
+        self.digests = digests
+        self.links = links
+        self._text = text
+        self._role = role
+
+    @overload
+    def __getitem__(self, place: int) -> Passage: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Passage]: ...
+    def __getitem__(self, place: int | slice) -> Passage | Sequence[Passage]:
+        """Return the message at a place, or those of a slice."""
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        index = range(len(self))[place]
+        message = self.messages[index]
+        return Passage(
+            place=index,
+            role=self._role(message),
+            text=self._text(message),
+            digest=self.digests[index],
+        )
+
+    def __len__(self) -> int:
+        """Return how many messages there are."""
+        return len(self.messages)

@@ -1,0 +1,7 @@
+"""Who searches what was said: the contract, and the lexical retriever that needs no model."""
+
+from __future__ import annotations
+
+from memory.retrievers.contract import AsyncRetriever, Preparing, Retriever
+
+__all__ = ("AsyncRetriever", "Preparing", "Retriever")
