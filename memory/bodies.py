@@ -8,7 +8,10 @@ from typing import Any, ClassVar, Protocol
 
 from memory import models
 from memory.flow import Prompt, Send
+from memory.flow.searching import Offer, Round
 from memory.messages import WireMessage
+from memory.recall.settings import Recall
+from memory.recall.tool import MOST, forces, named
 from memory.records import Usage
 from memory.replies import Reply, read
 from memory.responses import Items, SkippedError
@@ -19,6 +22,9 @@ CHAT = "/chat/completions"
 RESPONSES = "/responses"
 STORED = "/responses goes on from what the server keeps ({name})"
 """Why the input of such a request is left alone: it is not all of the prompt."""
+FULL = f"search_memory is not offered: the request has {MOST} tools already"
+SEVERAL = "search_memory is not offered with several choices: there would be several searches"
+"""Why a request goes out without the search tool."""
 
 
 _ADDED: Any = {
@@ -42,6 +48,13 @@ class Body(Protocol):
 
         Args:
             place: What else is known of the prompt, by the names of `Prompt`.
+        """
+
+    def offer(self, recall: Recall) -> Offer | None:
+        """Return how the search tool is offered with it; None where nobody could call it.
+
+        Raises:
+            SkippedError: There is no place for it.
         """
 
     def changes(self, sent: Send) -> dict[str, Any]:
@@ -88,7 +101,7 @@ class ChatBody:
         mode = thinking if isinstance(thinking, Mapping) else {}
         return Prompt(
             messages=self._messages,
-            tools=tuple(tools) if isinstance(tools, (list, tuple)) else (),
+            tools=_listed(tools),
             model=model,
             completion=completion if isinstance(completion, int) else None,
             thinking=mode.get("type") != "disabled",
@@ -104,11 +117,33 @@ class ChatBody:
         messages = _mappings(body.get("messages"))
         return None if messages is None else cls(body, messages)
 
+    def offer(self, recall: Recall) -> Offer | None:
+        """Return how the search tool is offered with it; see `Body`.
+
+        It is offered whatever `tool_choice` says, so that all prompts of a conversation begin
+        alike; but not where that demands a call of a tool and there is none: the server refuses
+        such a request, and has to.
+        """
+        body = self._body
+        tools, choices = _listed(body.get("tools")), body.get("n")
+        odd = bool(body.get("tools")) and not tools
+        if odd or (not tools and forces(body.get("tool_choice"))):
+            return None
+        if len(tools) >= MOST:
+            raise SkippedError(FULL)
+        if recall.execute and isinstance(choices, int) and choices > 1:
+            raise SkippedError(SEVERAL)
+        return Offer(name=named(tools), alone=not tools, execute=recall.execute)
+
     def changes(self, sent: Send) -> dict[str, Any]:
         """Return the keys of the body that have to change for what is sent."""
         changes: dict[str, Any] = {}
         if sent.fitted.changed:
             changes["messages"] = list(sent.fitted.messages)
+        if len(sent.prompt.tools) > len(_listed(self._body.get("tools"))):
+            changes["tools"] = list(sent.prompt.tools)
+        if isinstance(sent, Round) and sent.last:
+            changes["tool_choice"] = "none"
         if sent.completion is not None:
             names = ("max_completion_tokens", "max_tokens")
             changes |= {name: sent.completion for name in names if self._body.get(name)}
@@ -180,6 +215,9 @@ class ResponsesBody:
         instructions, tools = body.get("instructions"), body.get("tools")
         return cls(body, Items.of(given, instructions=instructions, tools=tools))
 
+    def offer(self, recall: Recall) -> None:
+        """Return None: the tool is a function of chat completions."""
+
     def changes(self, sent: Send) -> dict[str, Any]:
         """Return the keys of the body that have to change for what is sent."""
         changes: dict[str, Any] = {}
@@ -200,6 +238,11 @@ def _merged(options: Any) -> Mapping[str, Any]:
     """Return the body as the SDK will send it: `extra_json` is laid over `json_data`."""
     body: Mapping[str, Any] = options.json_data
     return {**body, **options.extra_json} if options.extra_json else body
+
+
+def _listed(tools: object) -> tuple[WireMessage, ...]:
+    """Return tool declarations; none where they are no list."""
+    return tuple(tools) if isinstance(tools, (list, tuple)) else ()
 
 
 def _mappings(value: object) -> Sequence[Mapping[str, Any]] | None:

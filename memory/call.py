@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from memory.bodies import kind_of
 from memory.events import Failed
 from memory.flow import Answer, Send, answered, send
+from memory.flow.searching import Round
 from memory.handlers import AsyncHandler, Handler
 from memory.manager import AsyncMemoryManager, Manager, MemoryManager
 from memory.manager.scope import inside, is_inside
+from memory.recall.tool import declaration
 from memory.replies import Reply, read
 from memory.responses import SkippedError
-from memory.tee import Listener, atee, is_readable, tee
+from memory.tee import Listener, apeek, atee, is_readable, peek, tee
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from memory.bodies import Body, ChatBody, ResponsesBody
     from memory.flights import Hold
     from memory.flow import Prompt
+    from memory.flow.searching import Offer
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
 
 __all__ = ("Call",)
@@ -43,7 +46,7 @@ class Call:
         chosen: The options in force when the request was made.
     """
 
-    __slots__ = ("_body", "_context", "_manager", "_options", "_prompt")
+    __slots__ = ("_body", "_context", "_manager", "_offer", "_options", "_prompt")
 
     def __init__(
         self, manager: Manager, options: Any, body: Body, chosen: Mapping[str, Any]
@@ -53,6 +56,7 @@ class Call:
         self._body = body
         self._context = manager.context(chosen)
         self._prompt = body.prompt(manager.placement(chosen))
+        self._offer = self._offered()
 
     @classmethod
     def of(cls, manager: Manager, options: Any) -> Call | None:
@@ -96,14 +100,16 @@ class Call:
             with inside(manager.outside):
                 response = request(self._outgoing(sent))
             reply, unread = self._reply(response)
-            if unread is not None:
+            if unread is not None and (tool := _awaited(sent)):
+                reply = peek(unread, tool, choice=self._context.choice)
+            if unread is not None and reply is None:
                 turn = handler.turn.hand_over()
                 listener = self._listener(unread, sent, turn)
                 tee(unread, listener, partial(ended, sent, turn), turn.release)
             return Answer(response=response, reply=reply)
 
         handler = Handler(manager.outside, writer, perform)
-        return handler.run(send(self._asked_by(writer), self._context))
+        return handler.run(send(self._asked_by(writer), self._context, self._offer))
 
     async def asend(self, request: Callable[[Any], Awaitable[Any]], own: AsyncSummarizer) -> Any:
         """Send the request, fitted, and return the response of the SDK; as `send` in all else."""
@@ -121,14 +127,31 @@ class Call:
             with inside(manager.outside):
                 response = await request(self._outgoing(sent))
             reply, unread = self._reply(response)
-            if unread is not None:
+            if unread is not None and (tool := _awaited(sent)):
+                reply = await apeek(unread, tool, choice=self._context.choice)
+            if unread is not None and reply is None:
                 turn = handler.turn.hand_over()
                 listener = self._listener(unread, sent, turn)
                 atee(unread, listener, partial(ended, sent, turn), turn.release)
             return Answer(response=response, reply=reply)
 
         handler = AsyncHandler(manager.outside, writer, perform)
-        return await handler.run(send(self._asked_by(writer), self._context))
+        return await handler.run(send(self._asked_by(writer), self._context, self._offer))
+
+    def _offered(self) -> Offer | None:
+        """Offer the search tool with the request, where that is wanted; return how."""
+        recall = self._context.recall
+        if recall is None or recall.mode != "tool":
+            return None
+        try:
+            offer = self._body.offer(recall)
+        except SkippedError as reason:
+            self._manager.once(str(reason))
+            return None
+        if offer is not None:
+            tools = (*self._prompt.tools, declaration(offer.name))
+            self._prompt = replace(self._prompt, tools=tools)
+        return offer
 
     def _asked_by(self, writer: object) -> Prompt:
         """Return the prompt, with who is asked for summaries of it."""
@@ -189,6 +212,11 @@ def _read(kind: type[ChatBody | ResponsesBody], manager: Manager, options: Any) 
     except Exception as error:  # noqa: BLE001  # what is odd there, the server has to refuse
         manager.emit(Failed(namespace=manager.namespace, error=type(error).__name__))
     return None
+
+
+def _awaited(sent: Send) -> str:
+    """Return the tool whose calls are answered before the caller sees a reply; empty for none."""
+    return sent.tool if isinstance(sent, Round) else ""
 
 
 def _http(response: Any) -> Any:

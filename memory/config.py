@@ -14,6 +14,7 @@ from memory.errors import ConfigError
 from memory.flow import Severity
 from memory.notes import Role
 from memory.policy import FLOOR_OF_TARGET, Clearing, Oversize, Policy
+from memory.recall import Recall, RecallMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,13 @@ Mode = Literal["inline", "background"]
 """When summaries are written: before the prompt that needs them, or after a reply."""
 
 PREFIX = "KIMI_MEMORY_"
-_WHOLE = frozenset({"budget", "media_tokens", "reply_reserve", "choice"})
+_WHOLE = frozenset({"budget", "media_tokens", "reply_reserve", "choice", "recall_rounds"})
+_SWITCHES = {"1": True, "true": True, "yes": True, "on": True} | {
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 _TEXTS = frozenset(
     {
         "clear_tool_results",
@@ -34,6 +41,7 @@ _TEXTS = frozenset(
         "summary_prompt",
         "compaction",
         "check",
+        "recall",
     }
 )
 
@@ -62,6 +70,11 @@ class Options(TypedDict, total=False):
     choice: int
     turn_wait: float
     check: Severity
+    recall: RecallMode
+    recall_share: float
+    recall_floor: float
+    recall_rounds: int
+    execute: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,16 @@ class Settings:
         turn_wait: Seconds that a turn of a conversation waits for the turn before.
         check: Whether every prompt is judged by `memory.invariants` before it is sent: `"off"`,
             `"event"` (`memory.events.InvariantBroken`) or `"raise"` an `InvariantError`.
+        recall: Whether originals that were compacted come back: `"auto"`, those that a prompt
+            asks for, within its budget; `"tool"`, those that the model searches for with a tool
+            that it is offered; or `"off"`.
+        recall_share: The most that they may have of the limit; half of that is kept free for
+            them at all times.
+        recall_floor: How relevant the best of them has to be for any to be shown, where 0 is
+            anything and 1 is a message that has all of the question: see `memory.recall`.
+        recall_rounds: How many searches of the model one call may wait for, with `execute`.
+        execute: Whether the wrapped client answers the searches of the model; else the caller
+            does, with `search_memory`.
     """
 
     budget: int | None = None
@@ -126,6 +149,11 @@ class Settings:
     choice: int = 0
     turn_wait: float = 60.0
     check: Severity = "off"
+    recall: RecallMode = "off"
+    recall_share: float = 0.2
+    recall_floor: float = 0.3
+    recall_rounds: int = 3
+    execute: bool = False
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -142,6 +170,7 @@ class Settings:
         _one_of("notes_role", self.notes_role, get_args(Role))
         _one_of("compaction", self.compaction, get_args(Mode))
         _one_of("check", self.check, get_args(Severity))
+        self._check_recall()
         _number("ahead", self.ahead)
         self.policy()
         if not self.target < self.ahead <= 1:
@@ -153,6 +182,43 @@ class Settings:
                 f"ahead={self.ahead}, trigger={self.trigger}"
             )
             raise ConfigError(msg)
+
+    def _check_recall(self) -> None:
+        """Check the settings of recall.
+
+        Raises:
+            ConfigError: One is wrong, or `execute` stands without what it executes.
+        """
+        _one_of("recall", self.recall, get_args(RecallMode))
+        _number("recall_share", self.recall_share)
+        _number("recall_floor", self.recall_floor)
+        _whole("recall_rounds", self.recall_rounds)
+        if not 0 < self.recall_share < 1:
+            msg = f"recall_share={self.recall_share} must be a share of the limit, above 0, below 1"
+            raise ConfigError(msg)
+        if not isinstance(self.execute, bool):
+            msg = f"execute={self.execute!r} must be True or False"
+            raise ConfigError(msg)
+        if self.execute and self.recall != "tool":
+            msg = f'execute=True runs the searches of recall="tool", and recall={self.recall!r}'
+            raise ConfigError(msg)
+
+    def recalling(self, *, by_store: bool = False) -> Recall | None:
+        """Return how originals come back, or None for not at all.
+
+        Args:
+            by_store: Whether the store can search conversations with a name.
+        """
+        if self.recall == "off":
+            return None
+        return Recall(
+            mode=self.recall,
+            share=self.recall_share,
+            floor=self.recall_floor,
+            execute=self.execute,
+            rounds=self.recall_rounds,
+            by_store=by_store,
+        )
 
     @classmethod
     def resolve(
@@ -207,6 +273,7 @@ class Settings:
             clear_tool_results=self.clear_tool_results,
             oversize=self.oversize,
             reply_reserve=self.reply_reserve,
+            reserved=self.recall_share / 2 if self.recall == "auto" else 0.0,
         )
 
 
@@ -235,11 +302,21 @@ def _file(path: str | os.PathLike[str] | None) -> dict[str, Any]:
 def _parsed(name: str, text: str) -> Any:
     if name in _TEXTS:
         return text
+    if name == "execute":
+        return _switch(name, text)
     try:
         return int(text) if name in _WHOLE else float(text)
     except ValueError:
         msg = f"{PREFIX}{name.upper()}={text!r} is not a number"
         raise ConfigError(msg) from None
+
+
+def _switch(name: str, text: str) -> bool:
+    found = _SWITCHES.get(text.strip().lower())
+    if found is None:
+        msg = f"{PREFIX}{name.upper()}={text!r} is neither true nor false"
+        raise ConfigError(msg)
+    return found
 
 
 def _number(name: str, value: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from memory.messages import WireMessage, text_of
 
-__all__ = ("span",)
+__all__ = ("opening", "span")
 
 _BRACKETED = re.compile(r"\s{0,8}[\[【(（]([^\[\]【】()（）\n]{4,60})[\]】)）]")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
@@ -19,11 +19,12 @@ _DATE = re.compile(
 
 def span(messages: Sequence[WireMessage]) -> tuple[str, str]:
     """Return the first and the last date that messages open with; empty texts where none does."""
-    found = [date for message in messages if (date := _opening(message))]
+    found = [date for message in messages if (date := opening(message))]
     return (found[0], found[-1]) if found else ("", "")
 
 
-def _opening(message: WireMessage) -> str:
+def opening(message: WireMessage) -> str:
+    """Return the date that a message opens with, as it stands in the brackets; empty for none."""
     content = message.get("content")
     text = content if isinstance(content, str) else text_of(message)
     match = _BRACKETED.match(text, 0, 80)

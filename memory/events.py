@@ -21,10 +21,12 @@ __all__ = (
     "FellBack",
     "Hook",
     "InvariantBroken",
+    "MemorySearched",
     "Overflowed",
     "Planned",
     "PrefixDiverged",
     "Purpose",
+    "Recalled",
     "Recorded",
     "Rejected",
     "Resent",
@@ -266,6 +268,35 @@ class Unaligned(Event):
     """
 
     messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled(Event):
+    """Originals were looked for on behalf of the last user message of a compacted conversation."""
+
+    passages: tuple[tuple[int, float, int], ...]
+    """What is shown again, best first: the number of the message, counted from 1 without the head,
+    how well it answers, and its tokens; empty where nothing is relevant enough, or has room."""
+    relevance: float
+    """How relevant the best of what was found is; see `memory.recall.choice.relevance`."""
+    floor: float
+    """How relevant it has to be."""
+    tokens: int
+    """What is added to the prompt."""
+    room: int
+    """What might have been."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemorySearched(Event):
+    """The model searched the originals of its conversation, and the searches were answered."""
+
+    rounds: int
+    """How many replies asked for a search; the caller sees none of them."""
+    results: int
+    """How many messages were found for it, all searches together."""
+    tokens: int
+    """What these replies cost, prompts included, beside the one that the caller gets."""
 
 
 class Hook(Protocol):

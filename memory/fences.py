@@ -13,8 +13,9 @@ TAGS = (
     "standing-instructions",
     "identifiers",
     "summary",
+    "recalled-messages",
 )
-"""The tags of our own messages; see `memory.notes` and `memory.summary`."""
+"""The tags of our own messages; see `memory.notes`, `memory.summary` and `memory.recall`."""
 
 _UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"

@@ -8,11 +8,12 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from memory.asking import aprepare, aretrieve, prepare, retrieve
 from memory.background import Background
 from memory.drive import running_loop
 from memory.errors import UnsupportedError
 from memory.flights import Flights
-from memory.flow import Append, Clock, Emit, Extract, Now, Search, Stored
+from memory.flow import Append, Clock, Emit, Extract, Now, Prepare, Retrieve, Search, Stored
 from memory.leases import Leases
 from memory.records import SEPARATOR, Logged, Pinned, Turn
 from memory.redaction import redacted
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from memory.flow import Effect
     from memory.records import Record
     from memory.redaction import Redact
+    from memory.retrievers import AsyncRetriever, Retriever
     from memory.stores.contract import Store
     from memory.summary import SummaryRequest
 
@@ -58,6 +60,7 @@ class Outside:
         redact: What is done to texts before they are stored; None for nothing.
         clock: Tells the seconds, for `Now`; it never goes back.
         wall: Tells the seconds since 1970, for `Clock`.
+        retrievers: Who searches the originals, for `Retrieve`.
     """
 
     store: Store
@@ -69,6 +72,7 @@ class Outside:
     redact: Redact | None = None
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
+    retrievers: Sequence[Retriever | AsyncRetriever] = ()
     leases: Leases = field(init=False)
     _here: _Here = field(default_factory=_Here)
 
@@ -105,11 +109,19 @@ class Outside:
                 return self.clock()
             case Clock():
                 return self.wall()
+            case Retrieve():
+                return retrieve(self.retrievers, effect)
+            case Prepare():
+                return prepare(self.retrievers, effect)
         msg = f"no handler for {type(effect).__name__}"
         raise TypeError(msg)
 
     async def aperform(self, effect: Effect[Any]) -> Any:
         """Perform an effect that needs no summariser, without keeping the event loop waiting."""
+        if isinstance(effect, Retrieve):
+            return await aretrieve(self.retrievers, effect)
+        if isinstance(effect, Prepare):
+            return await aprepare(self.retrievers, effect)
         immediate = getattr(self.store, "immediate", False) and not isinstance(effect, Search)
         if immediate or not isinstance(effect, Stored):
             return self.perform(effect)

@@ -65,11 +65,18 @@ class Budget:
         limit: Tokens the prompt may have.
         trigger: Tokens above which a compaction is due.
         target: Tokens a compaction aims at.
+        reserved: Tokens above the trigger that are kept free for what is recalled.
     """
 
     limit: int
     trigger: int
     target: int
+    reserved: int = 0
+
+    @property
+    def ceiling(self) -> int:
+        """Tokens that a prompt may have with what is recalled, for what counts may be wrong by."""
+        return self.trigger + self.reserved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +100,7 @@ class Policy:
         margin_exact: The same for tokens counted with the exact vocabulary.
         margin_estimated: The same for tokens that were estimated.
         margin_tools: The same for tool declarations never measured, as a share of themselves.
+        reserved: How much is kept free at all times for what is recalled.
     """
 
     budget: int | None = None
@@ -109,6 +117,7 @@ class Policy:
     margin_exact: float = 0.03
     margin_estimated: float = 0.12
     margin_tools: float = 0.15
+    reserved: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -124,7 +133,7 @@ class Policy:
             if not 0 < low < high <= 1:
                 msg = f"0 < {name} < {above} <= 1 must hold: {name}={low}, {above}={high}"
                 raise ConfigError(msg)
-        for name in ("standing", "identifiers"):
+        for name in ("standing", "identifiers", "reserved"):
             if not 0 <= getattr(self, name) < 1:
                 msg = f"{name}={getattr(self, name)} must be a share of the limit, 0 to below 1"
                 raise ConfigError(msg)
@@ -180,7 +189,8 @@ class Policy:
         margin = measured * self.margin_measured + (1 - measured) * guess
         trigger = min(limit * self.trigger, limit * (1 - margin) - self.margin_tools * cold_tools)
         target = int(limit * self.target)
-        return Budget(limit=limit, trigger=max(target + 1, int(trigger)), target=target)
+        low = max(target + 1, int(trigger - self.reserved * limit))
+        return Budget(limit=limit, trigger=low, target=target, reserved=max(0, int(trigger) - low))
 
 
 class Sized(NamedTuple):

@@ -268,6 +268,8 @@ class Turn:
     """Whether the last message is a reply, or the beginning of one."""
     usage: Usage | None = None
     """What the server said it cost."""
+    at: float | None = None
+    """When it was put on record, in seconds since 1970; None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,6 +157,11 @@ class Chunks:
         """Whether the choice that counts has come to its `finish_reason`."""
         return self._chosen().finish_reason is not None
 
+    @property
+    def message(self) -> WireMessage:
+        """What has come of the message of the choice that counts."""
+        return self._chosen().message
+
     def reply(self, *, left: bool = False) -> Reply | None:
         """Return what has come: the beginning of a message where it is not complete.
 

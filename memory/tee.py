@@ -7,18 +7,29 @@ The response's own types are derived from, so neither httpx nor httpx2 is import
 
 from __future__ import annotations
 
+import zlib
+from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakValueDictionary, finalize
 
+from memory.messages import text_of, tool_calls
+from memory.recall.tool import calls_of
 from memory.replies import Body, Chunks, Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-__all__ = ("Listener", "atee", "is_readable", "tee")
+    from memory.messages import WireMessage
+
+__all__ = ("Listener", "apeek", "atee", "is_readable", "peek", "tee")
 
 _kinds: WeakValueDictionary[type, type] = WeakValueDictionary()
 
+
+PREAMBLE = 160
+"""Characters of text that are held back of a stream, since models announce a search before they
+call for it; what has more is an answer, and goes on as it comes."""
+_DEFLATED = frozenset({"gzip", "deflate"})
 
 Ending = Literal["read", "left", "broken"]
 """How reading a response ended: at its end, by the reader, or by an error."""
@@ -44,7 +55,7 @@ class Listener:
     ) -> None:
         kind = str(response.headers.get("content-type") or "")
         self._reader = (Chunks if "text/event-stream" in kind else Body)(choice=choice)
-        self._encoding = str(response.headers.get("content-encoding") or "identity")
+        self._encoding = str(response.headers.get("content-encoding") or "identity").lower()
         self._kind: type = type(response)
         self._held = bytearray()
         self._broken = False
@@ -60,6 +71,16 @@ class Listener:
         if self._reader.finished and self._finished:
             self._finished.pop()()
         return self._reader.done
+
+    @property
+    def message(self) -> WireMessage | None:
+        """What has come of the message; None where that is not known before the end."""
+        return self._reader.message if isinstance(self._reader, Chunks) else None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the message is whole, though more may follow."""
+        return self._reader.finished
 
     def outcome(self, ending: Ending) -> Reply | None:
         """Return the reply, the first time; None from then on.
@@ -179,6 +200,106 @@ def atee(
 
     response.stream = _standing_for(source, {"__aiter__": chunks, "aclose": aclose})
     finalize(response.stream, dropped)
+
+
+def peek(response: Any, tool: str, *, choice: int = 0) -> Reply | None:
+    """Read as far as it takes to know whether a reply calls a tool; return one that does.
+
+    It is read to its end and closed then. Any other can be read as if nobody had touched it: what
+    was read comes once more, in the same pieces, an error where it came, and the rest as it comes.
+
+    Args:
+        response: An HTTP response that was not read yet.
+        tool: What the tool is called.
+        choice: Which choice of the reply counts.
+    """
+    source, glance, held = response.stream, _Glance(response, tool, choice), _Held()
+    rest = iter(source)
+    try:
+        for chunk in rest:
+            held.chunks.append(chunk)
+            if glance.is_decided(chunk):
+                break
+    except Exception as error:  # noqa: BLE001  # the reader is to get it
+        held.error = error
+    reply = None if held.error else glance.reply()
+    if reply is not None:
+        response.close()
+        return reply
+
+    def chunks(_self: Any) -> Iterator[bytes]:
+        yield from held.again()
+        yield from rest
+
+    response.stream = _standing_for(source, {"__iter__": chunks, "close": lambda _: source.close()})
+    return None
+
+
+async def apeek(response: Any, tool: str, *, choice: int = 0) -> Reply | None:
+    """Read as far as it takes to know whether a reply calls a tool; see `peek`."""
+    source, glance, held = response.stream, _Glance(response, tool, choice), _Held()
+    rest = aiter(source)
+    try:
+        async for chunk in rest:
+            held.chunks.append(chunk)
+            if glance.is_decided(chunk):
+                break
+    except Exception as error:  # noqa: BLE001  # the reader is to get it
+        held.error = error
+    reply = None if held.error else glance.reply()
+    if reply is not None:
+        await response.aclose()
+        return reply
+
+    async def chunks(_self: Any) -> AsyncIterator[bytes]:
+        for chunk in held.again():
+            yield chunk
+        async for chunk in rest:
+            yield chunk
+
+    methods = {"__aiter__": chunks, "aclose": lambda _: source.aclose()}
+    response.stream = _standing_for(source, methods)
+    return None
+
+
+class _Held:
+    """What was read of a stream by somebody who is not its reader."""
+
+    def __init__(self) -> None:
+        self.chunks = deque[bytes]()
+        self.error: Exception | None = None
+
+    def again(self) -> Iterator[bytes]:
+        """Yield it, once."""
+        while self.chunks:
+            yield self.chunks.popleft()
+        if self.error is not None:
+            raise self.error
+
+
+class _Glance:
+    """Takes the bytes of a response until it is known whether they are a call of a tool."""
+
+    def __init__(self, response: Any, tool: str, choice: int) -> None:
+        self._listener = Listener(response, choice=choice)
+        self._tool = tool
+
+    def is_decided(self, data: bytes) -> bool:
+        """Take bytes as they were sent; return whether they are no such call, whatever follows.
+
+        A batch of calls has to be known to its end: any of them may be one of the tool.
+        """
+        done = self._listener.hear(data)
+        message = self._listener.message
+        if done or message is None or tool_calls(message):
+            return False
+        return self._listener.is_finished or len(text_of(message)) > PREAMBLE
+
+    def reply(self) -> Reply | None:
+        """Return the reply if it is complete and calls the tool."""
+        reply = self._listener.outcome("read")
+        calls = reply is not None and reply.complete and calls_of(reply.message, self._tool)
+        return reply if calls else None
 
 
 def _standing_for(source: Any, methods: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from memory.errors import UnsupportedError
+from memory.recall import Question, Ranking
 from memory.records import (
     Entry,
     Forgotten,
@@ -21,6 +22,7 @@ from memory.records import (
     Turn,
 )
 from memory.stores import VolatileStore
+from memory.testing.conformance.recall_oracle import documents_now, expected_ranking
 
 
 class Twin:
@@ -47,7 +49,21 @@ class Complete(VolatileStore):
         super().__init__()
         self.guard = threading.RLock()
         self.leases: dict[tuple[LogKey, str], tuple[str, float]] = {}
+        self.indexed: dict[LogKey, int] = {}
         self.asynchronous: Any = Twin(self)
+
+    def lookup(self, key: LogKey, question: Question, *, limit: int) -> Ranking:
+        """Look through a conversation."""
+        records = self.load(key).records if key.name else ()
+        return expected_ranking(records, question, limit=limit)
+
+    def index(self, key: LogKey) -> int:
+        """Remember how much was there, and return how many messages with words are new."""
+        with self.guard:
+            records = self.load(key).records if key.name else ()
+            new = records[self.indexed.get(key, 0) :]
+            self.indexed[key] = len(records)
+            return len(documents_now(new))
 
     def acquire(self, key: LogKey, purpose: str, *, owner: str, seconds: float) -> bool:
         """Take or renew a lease."""
@@ -74,6 +90,7 @@ class Complete(VolatileStore):
 
     def forget(self, key: LogKey) -> Forgotten:
         """Remove a log and its leases."""
+        self.indexed.pop(key, None)
         return replace(super().forget(key), leases=self._released({key}))
 
     def forget_user(self, namespace: str, user: str) -> Forgotten:

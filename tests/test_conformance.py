@@ -12,6 +12,7 @@ from textwrap import dedent
 from unittest import SkipTest
 
 import broken_capabilities as capable
+import broken_recall as recall
 import broken_stores as broken
 import pytest
 from hypothesis import given
@@ -71,8 +72,22 @@ WRONG: dict[type[VolatileStore], str] = {
     capable.HalfListing: "capabilities_are_whole",
     capable.SearchesEverybody: "alike_users_search_their_own searches_stay_within_their_scope",
     capable.SearchesAnyTerm: """
-        all_terms_or_any chinese_is_found_wherever_it_stands queries_have_no_operators
+        all_terms_or_any chinese_is_found_wherever_it_stands identifiers_are_found_whole
+        queries_have_no_operators
         ranking_is_that_of_the_contract thousands_of_matches_are_cut_alike""",
+    recall.LooksAside: """
+        any_course_is_looked_up forgotten_messages_are_not_looked_up
+        lookups_see_one_conversation""",
+    recall.LooksBack: """
+        any_course_is_looked_up long_conversations_are_indexed
+        replaced_messages_are_not_looked_up""",
+    recall.LooksLate: """
+        any_course_is_looked_up forgotten_messages_are_not_looked_up
+        long_conversations_are_indexed lookups_rank_as_the_contract lookups_see_one_conversation
+        odd_messages_are_looked_up replaced_messages_are_not_looked_up
+        turns_are_looked_up_at_once""",
+    recall.LooksAtUnnamed: "lookups_need_a_conversation",
+    recall.CountsTwice: "indexers_at_once_share_the_work long_conversations_are_indexed",
     capable.SharesLeases: """
         coroutines_lease lease_is_had_by_one lease_is_renewed_by_its_owner lease_runs_out
         lease_that_ran_out_is_taken_unasked of_many_at_once_one_gets_it""",
@@ -84,8 +99,8 @@ WRONG: dict[type[VolatileStore], str] = {
     capable.TellsItsPassword: "health_tells_what_it_is",
     capable.FirstLoopOnly: """
         cancelled_append_is_all_or_nothing coroutines_find_and_forget coroutines_lease
-        coroutines_list coroutines_meet_conflicts coroutines_search coroutines_tell_health
-        loops_come_and_go tasks_at_once_lose_nothing""",
+        coroutines_list coroutines_look_up coroutines_meet_conflicts coroutines_search
+        coroutines_tell_health loops_come_and_go tasks_at_once_lose_nothing""",
     capable.CancelledByHalves: "cancelled_append_is_all_or_nothing",
 }
 """For each store that is wrong in one way, the checks that have to find it."""

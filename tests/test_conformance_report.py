@@ -11,7 +11,7 @@ from memory.testing.conformance import CAPABILITIES, CHECKS, Factory, check_stor
 
 OFFERED = {
     "volatile": {"store", "listing", "searching"},
-    "sqlite": {"store", "listing", "searching", "leasing", "checking", "durable"},
+    "sqlite": {"store", "listing", "searching", "recalling", "leasing", "checking", "durable"},
     "postgres": set(CAPABILITIES),
     "redis": {"store", "listing", "leasing", "checking", "durable", "asynchronous"},
     "sealed": {"store", "listing", "leasing", "checking", "durable"},

@@ -76,7 +76,7 @@ def test_each_schema_is_a_place_of_its_own(store: PostgresStore, user: str) -> N
     grow(store, key(user=user))
     url = f"{postgres_url()}?options=-csearch_path%3D{other}"
     with PostgresStore(url) as first, PostgresStore(postgres_url(), schema=other) as second:
-        assert ("001_logs.sql", "002_search.sql") == first.upgrade()
+        assert ("001_logs.sql", "002_search.sql", "003_recall.sql") == first.upgrade()
         grow(first, key(user=user), turns=2)
 
         assert (2, 1) == (second.load(key(user=user)).version, store.load(key(user=user)).version)
@@ -124,7 +124,7 @@ def test_a_store_tells_how_it_is(store: PostgresStore) -> None:
     parts = urlsplit(postgres_url())
     place = f"postgresql://{parts.hostname}:{parts.port or 5432}{parts.path}"
 
-    assert Health(kind="postgres", location=place, schema=2, latest=2) == store.health()
+    assert Health(kind="postgres", location=place, schema=3, latest=3) == store.health()
     assert f"PostgresStore({place!r})" == repr(store)
 
 

@@ -26,7 +26,7 @@ from memory.stores.cache import LogCache
 from memory.stores.searching import SearchPrograms
 from memory.stores.sqlite_file import DIALECT
 
-FILES = ("001_logs.sql", "002_search.sql", "003_lists.sql")
+FILES = ("001_logs.sql", "002_search.sql", "003_lists.sql", "004_recall.sql")
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_upgrading_tells_what_it_did(store: SqliteStore) -> None:
 
 def test_a_store_tells_how_it_is(store: SqliteStore, path: Path) -> None:
     """Its schema is the newest one from the beginning."""
-    assert Health(kind="sqlite", location=str(path), schema=3, latest=3) == store.health()
+    assert Health(kind="sqlite", location=str(path), schema=4, latest=4) == store.health()
     assert f"SqliteStore({str(path)!r})" == repr(store)
 
 

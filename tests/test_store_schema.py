@@ -26,9 +26,9 @@ from memory.stores import PostgresStore, SqliteStore
 from memory.stores.upgrading import statements
 from memory.testing import FakeKimi
 
-FILES = ("001_logs.sql", "002_search.sql", "003_lists.sql")
+FILES = ("001_logs.sql", "002_search.sql", "003_lists.sql", "004_recall.sql")
 NEW = FILES[1:]
-SERVER_FILES = FILES[:2]
+SERVER_FILES = ("001_logs.sql", "002_search.sql", "003_recall.sql")
 SERVER_NEW = SERVER_FILES[1:]
 TABLES = ("memory_conversations", "memory_records", "memory_hashes", "memory_leases")
 READ = "SELECT * FROM {} ORDER BY 1, 2, 3"
@@ -78,7 +78,7 @@ def test_the_first_schema_is_the_one_that_was_written(old: Path, tmp_path: Path)
 
     assert [(1, FILES[0])] == [row[:2] for row in applied(old)]
     assert applied(old) == applied(tmp_path / "new.db")[:1]
-    assert [32, 32, 32] == [len(checksum) for *_, checksum in applied(tmp_path / "new.db")]
+    assert [32] * len(FILES) == [len(checksum) for *_, checksum in applied(tmp_path / "new.db")]
 
 
 def test_a_database_of_the_first_schema_reads_the_same(old: Path, told: Any) -> None:
@@ -182,7 +182,7 @@ def test_processes_may_upgrade_at_once(old: Path, told: Any) -> None:
             print(file=each.stdin, flush=True)
         done = {each.communicate(timeout=60)[0] for each in (first, second)}
 
-    assert {f"{NEW} 3\n", "() 3\n"} == done
+    assert {f"{NEW} 4\n", "() 4\n"} == done
     with SqliteStore(old) as store:
         assert is_part(told, view(store))
 
@@ -258,7 +258,7 @@ def test_an_old_database_of_postgres_waits_for_its_upgrade(
     """Nothing happens to it by the way; after that it reads the same."""
     carry(old, postgres, schema)
     for call in (postgres.health, partial(postgres.load, key()), partial(grow, postgres, key())):
-        with pytest.raises(SchemaError, match=r"has schema 1 and 2 is needed \(002_search.sql\)"):
+        with pytest.raises(SchemaError, match=r"has schema 1 and 3 is needed \(002_search"):
             call()
 
     assert (SERVER_NEW, ()) == (postgres.upgrade(), postgres.upgrade())

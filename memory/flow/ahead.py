@@ -23,7 +23,7 @@ def is_due(prompt: Prompt, context: Context, fitted: Fitted, reply: Reply) -> bo
     """Return whether the conversation may have passed the mark from which to summarise ahead."""
     if context.ahead is None or not prompt.record or not reply.complete:
         return False
-    return fitted.tokens + _written(reply) > context.ahead * context.limit(prompt)
+    return fitted.tokens - fitted.recalled + _written(reply) > context.ahead * context.limit(prompt)
 
 
 def summarize_ahead(prompt: Prompt, context: Context, reply: Reply) -> Flow[None]:
@@ -81,6 +81,7 @@ def _early(prompt: Prompt, context: Context, reply: Reply) -> Context:
         target=policy.target * scale,
         floor=policy.floor * scale,
         notes=policy.notes * scale,
+        reserved=0.0,
     )
     return replace(context, policy=early, stands_in=False)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import takewhile
 
 from memory import events
 from memory.errors import ConversationBusy, HistoryError
-from memory.flow.effects import Await, Emit, Enter, Flow, Opened
+from memory.flow.effects import Await, Clock, Emit, Enter, Flow, Opened
 from memory.flow.log import write
-from memory.flow.past import Past
+from memory.flow.past import Past, dated
 from memory.flow.resume import best, find
 from memory.flow.state import Context, Joined, Prompt
 from memory.flow.store_effects import Load, Log
@@ -108,7 +109,8 @@ def _joined(
     joint = [*(prompt.messages[: len(head)] or known.head), *before, *new]
     same = len(joint) == len(prompt.messages)
     messages = prompt.messages if same else joint
-    prompt = replace(_with_pins(prompt, known), known=len(before))
+    said = (*known.said[: len(before)], *[None] * len(new))
+    prompt = replace(_with_pins(prompt, known), known=len(before), said=said)
     return replace(prompt, messages=messages, joined=joined)
 
 
@@ -144,6 +146,7 @@ def commit(prompt: Prompt, reply: Reply, *, patience: float = 0.0) -> Flow[None]
         complete=reply.complete,
         replied=reply.message is not None,
         usage=reply.usage,
+        at=(yield from _today()),
     )
     calls = reply.message is not None and reply.complete and bool(tool_calls(reply.message))
     if calls:
@@ -162,6 +165,15 @@ def commit(prompt: Prompt, reply: Reply, *, patience: float = 0.0) -> Flow[None]
         namespace=prompt.namespace, messages=len(said), complete=reply.complete
     )
     yield from Emit(event=recorded).perform()
+
+
+def _today() -> Flow[float | None]:
+    """Return the time of day, or None where the clock fails: a turn matters more than its date."""
+    try:
+        at = float((yield from Clock().perform()))
+    except Exception:  # noqa: BLE001  # any clock may be given
+        return None
+    return at if math.isfinite(at) else None
 
 
 def _wait_for_room(key: LogKey, turn: Turn, patience: float) -> Flow[None]:
@@ -256,8 +268,8 @@ def whole(prompt: Prompt) -> Flow[Prompt]:
     if prompt.log is None:
         return prompt
     known = yield from past(prompt.log)
-    said = [*known.head, *known.messages]
-    return replace(_with_pins(prompt, known), messages=said, known=len(known.messages))
+    messages, prompt = [*known.head, *known.messages], _with_pins(prompt, known)
+    return replace(prompt, messages=messages, known=len(known.messages), said=known.said)
 
 
 def add(key: LogKey, messages: Sequence[WireMessage]) -> Flow[int]:
@@ -271,11 +283,12 @@ def add(key: LogKey, messages: Sequence[WireMessage]) -> Flow[int]:
     start = head_length(messages)
     head, rest = messages[:start], tuple(map(clone, messages[start:]))
     new = tuple(map(clone, head)) or None
+    at = yield from _today()
 
     def turn(log: Log) -> list[Turn]:
         now = Past.of(log)
         _check(now, rest, key.label, whole=False)
-        return [Turn(start=len(now.ending), messages=rest, head=new)]
+        return [Turn(start=len(now.ending), messages=rest, head=new, at=at)]
 
     before = yield from write(key, turn)
     return len(Past.of(before).ending) + len(rest)
@@ -356,7 +369,7 @@ def in_use(known: Past) -> list[Compaction]:
 def fork(key: LogKey, other: LogKey, at: int | None) -> Flow[int]:
     """Begin another conversation with the first `at` messages of one; return how many those are.
 
-    What was summarised of them need not be summarised again.
+    What was summarised of them need not be summarised again, and they keep their times.
 
     Raises:
         HistoryError: It has fewer messages, or the other conversation has some.
@@ -366,16 +379,17 @@ def fork(key: LogKey, other: LogKey, at: int | None) -> Flow[int]:
     held = len(known.messages)
     place = held if at is None else at
     check_place(place, held)
-    begun_with = replace(known, messages=known.ending[:place])
+    times = known.said[:place]
+    begun_with = replace(known, messages=known.ending[:place], said=times)
     records = in_use(begun_with)
 
     def begun(log: Log) -> list[Record]:
         if Past.of(log).messages:
             msg = "a conversation of that name has messages already: choose another name"
             raise HistoryError(msg, index=0)
-        first = Turn(start=0, messages=begun_with.messages, head=known.head or None)
+        first = dated(Turn(start=0, messages=begun_with.messages, head=known.head or None), times)
         pins = (Pinned(digest=mark) for mark in sorted(known.pinned))
-        return [first, *records, *pins, *(Pinned(text=text) for text in known.quoted)]
+        return [*first, *records, *pins, *(Pinned(text=text) for text in known.quoted)]
 
     yield from write(other, begun)
     return len(begun_with.messages)

@@ -87,10 +87,10 @@ class Extract(Effect[Draft]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retrieve(Effect[tuple[Ranking, ...]]):
+class Retrieve(Effect["tuple[Ranking | Exception, ...]"]):
     """Ask the retrievers which messages answer a question; the reply has a ranking of each.
 
-    A retriever that fails is left out, and told of by an event.
+    Of a retriever that failed it has the exception.
 
     Attributes:
         question: What is looked for.

@@ -13,9 +13,17 @@ from memory.flow.compact import alone, compact, in_time
 from memory.flow.effects import Emit, Flow
 from memory.flow.guard import guarded
 from memory.flow.log import append, failed
+from memory.flow.recall import (
+    Recollection,
+    recalled,
+    recollect,
+    with_carried,
+    without_snippets,
+)
 from memory.flow.resume import best, diverged, earliest, find, resume
 from memory.flow.state import Context, Fitted, Prompt, State
 from memory.identity import Seen, see
+from memory.messages import WireMessage
 from memory.oversize import culprits, shortenings
 from memory.policy import Plan
 from memory.records import Compaction, Shortened
@@ -39,12 +47,15 @@ class Outlook:
         counts: The tokens of the view as it stands, message by message.
         record: The record it follows now, or None.
         dropped: The messages that would be summarised in addition, by index into the prompt.
+        recalled: What would be shown again of the originals that the view leaves out, and why;
+            None where nothing is looked for.
     """
 
     plan: Plan
     counts: Counts
     record: Compaction | None
     dropped: tuple[int, ...]
+    recalled: Recollection | None = None
 
 
 def fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
@@ -54,10 +65,11 @@ def fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
         BudgetError: What may not be dropped exceeds the limit, under `oversize="raise"`.
         InvariantError: A promise is broken, under `check="raise"`.
     """
-    return (yield from guarded(prompt, context, _fit(prompt, context)))
+    prompt, carried = without_snippets(prompt, context)
+    return (yield from guarded(prompt, context, _fit(prompt, context, carried)))
 
 
-def _fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
+def _fit(prompt: Prompt, context: Context, carried: WireMessage | None) -> Flow[Fitted]:
     seen = see(prompt.messages)
     shortest = yield from earliest(prompt)
     if shortest is None or shortest > len(prompt.messages):  # no record can speak for it
@@ -75,7 +87,10 @@ def _fit(prompt: Prompt, context: Context) -> Flow[Fitted]:
         state = yield from alone(prompt, context, state, lambda now: _lower(prompt, context, now))
     elif not state.fits:
         state = yield from _lower(prompt, context, state)
-    return fitted_by(prompt, state)
+    fitted = fitted_by(prompt, state)
+    if carried is not None:
+        return with_carried(prompt, context, fitted, carried)
+    return (yield from recalled(prompt, context, state, fitted))
 
 
 def _lower(prompt: Prompt, context: Context, state: State) -> Flow[State]:
@@ -145,7 +160,11 @@ def outlook(prompt: Prompt, context: Context) -> Flow[Outlook]:
     if todo.action == "compact":
         todo, _ = intended(prompt, context, state, todo)
     dropped = tuple(thread.start + index for index in state.dropped(todo))
-    return Outlook(plan=todo, counts=state.counts, record=state.view.record, dropped=dropped)
+    record = state.view.record
+    found = None
+    if record is not None and context.recall is not None and context.recall.mode == "auto":
+        found = yield from recollect(prompt, context, state)
+    return Outlook(plan=todo, counts=state.counts, record=record, dropped=dropped, recalled=found)
 
 
 def _bound(prompt: Prompt, context: Context, seen: Sequence[Seen]) -> int:

@@ -61,8 +61,11 @@ def _sending(
     chosen = context.policy.oversize == "send"
     return Sending(
         given=prompt.messages,
-        sent=fitted.messages,
+        sent=fitted.view,
         record=fitted.record,
+        recalled=None
+        if fitted.snippet is None
+        else (fitted.messages[fitted.snippet], fitted.snippet),
         log=log,
         tokens=context.count(prompt, fitted.messages, seen=see(fitted.messages)).total,
         limit=None if chosen else context.limit(prompt),
@@ -86,7 +89,7 @@ def _log(prompt: Prompt, context: Context, fitted: Fitted) -> Flow[tuple[Record,
     """Return the log of a prompt; None where it cannot speak for what was left out."""
     if fitted.record is None or prompt.blind or not prompt.record:
         return None
-    seen = Sending(given=prompt.messages, sent=fitted.messages, record=fitted.record)
+    seen = Sending(given=prompt.messages, sent=fitted.view, record=fitted.record)
     key = key_of(prompt, prompt.thread().starting_at(head_of(seen)))
     if context.unsaved.of(key):
         return None

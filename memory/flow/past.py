@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from memory.cache import GenerationCache
@@ -13,7 +14,7 @@ from memory.identity import see
 from memory.messages import WireMessage, role_of, tool_calls
 from memory.records import Compaction, Pinned, Record, Turn, Undone
 
-__all__ = ("Past",)
+__all__ = ("Past", "dated")
 
 _read: GenerationCache[tuple[Sequence[Record], Past]] = GenerationCache(entries=8)
 """What was read from the latest logs, by the identity of their records; one turn reads a few times.
@@ -27,6 +28,7 @@ class Past:
     Attributes:
         head: The newest head.
         messages: Everything said, in order, without the head.
+        said: When each of those was put on record, in seconds since 1970; None where nobody knows.
         compactions: The compactions in use, oldest first.
         broken: Whether the last reply broke off.
         replied: Whether the last message is the reply of the last turn, or its beginning.
@@ -37,6 +39,7 @@ class Past:
 
     head: tuple[WireMessage, ...] = ()
     messages: tuple[WireMessage, ...] = ()
+    said: tuple[float | None, ...] = ()
     compactions: tuple[Compaction, ...] = ()
     broken: bool = False
     replied: bool = False
@@ -56,6 +59,7 @@ class Past:
     def _of(cls, log: Log) -> Past:
         head: tuple[Mapping[str, Any], ...] = ()
         messages: list[Mapping[str, Any]] = []
+        said: list[float | None] = []
         compactions: list[Compaction] = []
         pins: dict[str | bytes, None] = {}
         last, turns = Turn(start=0), 0
@@ -63,6 +67,7 @@ class Past:
             if isinstance(record, Turn):
                 _check_open(record)
                 messages[record.start :] = record.messages
+                said[record.start :] = [record.at] * len(record.messages)
                 head = head if record.head is None else record.head
                 last, turns = record, turns + 1
             elif isinstance(record, Compaction):
@@ -76,6 +81,7 @@ class Past:
         return cls(
             head=head,
             messages=tuple(messages),
+            said=tuple(said),
             compactions=tuple(compactions),
             broken=not last.complete,
             replied=last.replied,
@@ -131,6 +137,30 @@ class Past:
         """
         found = [(ending, _shared(ending, new)) for ending in self.endings()]
         return max(found, key=lambda one: one[1])
+
+
+def dated(turn: Turn, said: Sequence[float | None]) -> list[Turn]:
+    """Return a turn as several, one for each run of messages that were put on record at once.
+
+    Args:
+        turn: The turn: its head comes with the first of them, how it ended with the last.
+        said: When each of its messages was put on record; missing times at the end are None.
+    """
+    times = [*said, *[None] * len(turn.messages)][: len(turn.messages)]
+    turns, place = [], 0
+    for at, same in groupby(times):
+        stop = place + len(list(same))
+        head = None if place else turn.head
+        part = replace(turn, start=turn.start + place, messages=turn.messages[place:stop], at=at)
+        turns.append(replace(part, head=head, complete=True, replied=False, usage=None))
+        place = stop
+    if not turns:
+        return [turn]
+    last = turns.pop()
+    return [
+        *turns,
+        replace(last, complete=turn.complete, replied=turn.replied, usage=turn.usage),
+    ]
 
 
 def _is_undone(record: Compaction, undone: Undone) -> bool:

@@ -26,6 +26,7 @@ from memory.policy import (
     plan,
     plan_cut,
 )
+from memory.recall.settings import Recall
 from memory.records import SEPARATOR, Compaction, LogKey
 from memory.redaction import Redact, redacted
 from memory.view import Thread, View
@@ -86,6 +87,8 @@ class Prompt:
         known: How many of the messages after the head came from the record, and are redacted.
         asker: Whose key summaries are asked for with; one that fails says nothing of another.
         shareable: Whether a request for a summary can repeat the prompt as it was sent.
+        said: When each of the messages after the head was put on record, in seconds since 1970;
+            None for what is not, or at an unknown time. Empty where nothing came from a record.
     """
 
     messages: Sequence[WireMessage]
@@ -109,6 +112,7 @@ class Prompt:
     known: int = 0
     asker: str = ""
     shareable: bool = True
+    said: Sequence[float | None] = ()
 
     @property
     def space(self) -> str:
@@ -155,6 +159,7 @@ class Context:
         unsaved: What the store did not take.
         check: Whether what is about to be sent is judged by the invariants, and how a broken one
             is told.
+        recall: How originals come back; None for not at all.
     """
 
     meter: Meter
@@ -172,6 +177,7 @@ class Context:
     breaker: Breaker = field(default_factory=Breaker)
     unsaved: Unsaved = field(default_factory=Unsaved)
     check: Severity = "off"
+    recall: Recall | None = None
 
     def limit(self, prompt: Prompt) -> int:
         """Return the tokens a prompt may have."""
@@ -209,6 +215,8 @@ class Fitted:
         seen: What is known of each of `messages`.
         counted: Whether it was counted; its bytes may have shown already that it fits.
         tokens: What it costs in tokens, or an upper bound of that.
+        snippet: Where in `messages` the message stands that shows originals again, or None.
+        recalled: What that costs in tokens; part of `tokens`.
     """
 
     messages: Sequence[WireMessage]
@@ -217,6 +225,15 @@ class Fitted:
     counted: bool = False
     record: Compaction | None = None
     tokens: int = 0
+    snippet: int | None = None
+    recalled: int = 0
+
+    @property
+    def view(self) -> Sequence[WireMessage]:
+        """The messages without what is recalled."""
+        if self.snippet is None:
+            return self.messages
+        return [*self.messages[: self.snippet], *self.messages[self.snippet + 1 :]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from memory.invariants.recalled import (
+    recalled_message_is_in_place,
+    recalled_passages_are_verbatim,
+)
 from memory.invariants.requests import (
     absent_messages_are_covered,
     counts_are_as_reported,
@@ -73,6 +77,8 @@ __all__ = (
     "pinned_messages_are_sent",
     "pins_are_quoted",
     "prompt_is_within_limit",
+    "recalled_message_is_in_place",
+    "recalled_passages_are_verbatim",
     "record_is_of_this_input",
     "repeats_are_identical",
     "run_violations",
@@ -116,8 +122,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         number=2,
         name="place of the notes",
-        promise="The head is verbatim and first; at most one synthetic message follows it.",
-        checks=(head_is_first, one_synthetic_message),
+        promise="The head is verbatim and first; at most one synthetic message follows it. What is "
+        "recalled stands immediately before the last user message.",
+        checks=(head_is_first, one_synthetic_message, recalled_message_is_in_place),
     ),
     Invariant(
         number=3,
@@ -131,6 +138,7 @@ INVARIANTS: tuple[Invariant, ...] = (
             input_is_unchanged,
             pinned_messages_are_sent,
             pins_are_quoted,
+            recalled_passages_are_verbatim,
         ),
     ),
     Invariant(

@@ -35,7 +35,7 @@ class Sending:
 
     Attributes:
         given: The caller's messages.
-        sent: The messages that were sent.
+        sent: The messages that were sent, without the one that shows originals again.
         record: The compaction that the view follows, or None.
         log: The log of the conversation; None where it is not known, so that nothing is said of it.
         tokens: What the prompt cost, in tokens; None when not known.
@@ -49,6 +49,8 @@ class Sending:
         sizes: The tokens of each of `given`; None when not known.
         notes: The places of synthetic messages in `sent`, for views that no compaction of ours
             speaks for; None where one does: its message is known by its digest.
+        recalled: The message that shows originals again, and where it stood among those that were
+            sent; None for none.
     """
 
     given: Sequence[WireMessage]
@@ -65,6 +67,7 @@ class Sending:
     quoted: Sequence[str] = ()
     sizes: Sequence[int] | None = None
     notes: Sequence[int] | None = None
+    recalled: tuple[WireMessage, int] | None = None
 
 
 Check = Callable[[Sending], str | None]

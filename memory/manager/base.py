@@ -18,6 +18,7 @@ from memory.manager.given import (
     checked_hooks,
     checked_name,
     checked_redact,
+    checked_retrievers,
     hint,
     opened_store,
     resolved,
@@ -47,8 +48,10 @@ if TYPE_CHECKING:
 
     from openai import AsyncOpenAI, OpenAI
 
+    from memory.retrievers import AsyncRetriever, Retriever
     from memory.stores import Store
 
+    Retrievers = Sequence[Retriever | AsyncRetriever]
     C = TypeVar("C", bound=OpenAI | AsyncOpenAI)
 
 __all__ = ("Manager", "ManagerOptions")
@@ -67,6 +70,7 @@ class ManagerOptions(Options, total=False):
     namespace: str | None
     settings_file: str | os.PathLike[str] | None
     redact: Redact | None
+    retrievers: Retrievers | None
 
 
 class Manager:
@@ -90,6 +94,9 @@ class Manager:
             applied to every text before that is stored or sent to a summariser, but for names,
             ids and URLs; requests of the caller's own go out as they are. Where it raises,
             nothing is stored.
+        retrievers: Who searches the originals for `recall`; several are fused. None for
+            `memory.retrievers.LexicalRetriever`, which needs no model; where the store can, that
+            leaves conversations with a name to it.
         **options: The settings; see `memory.config.Settings`.
 
     Raises:
@@ -105,6 +112,7 @@ class Manager:
         namespace: str | None = None,
         settings_file: str | os.PathLike[str] | None = None,
         redact: Redact | None = None,
+        retrievers: Retrievers | None = None,
         **options: Unpack[Options],
     ) -> None:
         self.settings = resolved(options, settings_file)
@@ -119,7 +127,9 @@ class Manager:
             hooks=(self._announce_counter, *checked_hooks(hooks)),
             count=self.meter.text,
             redact=checked_redact(redact),
+            retrievers=checked_retrievers(retrievers),
         )
+        by_store = all(hasattr(self.outside.store, verb) for verb in ("lookup", "index"))
         self.lent: dict[bool, Any] = {}
         self.options: Mapping[str, Any] = {}
         self._told = set[str]()
@@ -135,6 +145,7 @@ class Manager:
             task=self.settings.summary_prompt or "",
             breaker=Breaker(self.settings.summary_pause),
             check=self.settings.check,
+            recall=self.settings.recalling(by_store=by_store),
         )
 
     @property

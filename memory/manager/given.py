@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from memory.events import Hook
     from memory.manager.base import ManagerOptions
     from memory.redaction import Redact
+    from memory.retrievers import AsyncRetriever, Retriever
     from memory.stores import Store
 
 __all__ = (
     "checked_hooks",
     "checked_name",
     "checked_redact",
+    "checked_retrievers",
     "from_file",
     "hint",
     "opened_store",
@@ -113,6 +115,26 @@ def checked_redact(redact: object) -> Redact | None:
         raise ConfigError(msg)
     found: Redact = redact
     return found
+
+
+def checked_retrievers(retrievers: object) -> tuple[Retriever | AsyncRetriever, ...]:
+    """Return who searches the originals.
+
+    Raises:
+        ConfigError: They are no retrievers.
+    """
+    if retrievers is None:
+        from memory.retrievers import LexicalRetriever  # noqa: PLC0415  # most have no recall
+
+        return (LexicalRetriever(),)
+    able = isinstance(retrievers, (list, tuple)) and retrievers
+    if not able or not all(callable(getattr(r, "retrieve", None)) for r in able):
+        msg = (
+            f"retrievers={retrievers!r} must be a list of at least one retriever such as "
+            "memory.retrievers.LexicalRetriever()"
+        )
+        raise ConfigError(msg)
+    return tuple(able)
 
 
 def hint(*, exact: bool) -> str | None:

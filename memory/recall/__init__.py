@@ -7,5 +7,19 @@ Everything here is pure: texts and sizes in, a choice and a message out. `memory
 from __future__ import annotations
 
 from memory.recall.contract import Found, Passage, Passages, Question, Ranking
+from memory.recall.fusion import fuse
+from memory.recall.rendering import cited, is_snippet
+from memory.recall.settings import Recall, RecallMode
 
-__all__ = ("Found", "Passage", "Passages", "Question", "Ranking")
+__all__ = (
+    "Found",
+    "Passage",
+    "Passages",
+    "Question",
+    "Ranking",
+    "Recall",
+    "RecallMode",
+    "cited",
+    "fuse",
+    "is_snippet",
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from memory.stores.contract import Checking, Leasing, Listing, Searching, Store
+from memory.stores.contract import Checking, Leasing, Listing, Recalling, Searching, Store
 from memory.stores.volatile import VolatileStore
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = (
     "Leasing",
     "Listing",
     "PostgresStore",
+    "Recalling",
     "RedisStore",
     "SealedStore",
     "Searching",

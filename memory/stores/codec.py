@@ -105,6 +105,8 @@ def _body(record: Record) -> tuple[str, dict[str, Any]]:
                 body["head"] = record.head
             if (usage := record.usage) is not None:  # `asdict` would take longer than all the rest
                 body["usage"] = {name: getattr(usage, name) for name in _USAGE}
+            if record.at is not None:
+                body["at"] = record.at
             return "turn", body
         case Logged():
             body = {"index": record.index, "link": record.link.hex(), "message": record.message}
@@ -144,6 +146,7 @@ def _read_turn(body: dict[str, Any]) -> Turn:
         complete=body["complete"],
         replied=body["replied"],
         usage=None if usage is None else Usage(**usage),
+        at=body.get("at"),
     )
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from memory.recall import Question, Ranking
     from memory.records import Compaction, Entry, Forgotten, Health, Hit, Log, LogKey, Match, Record
 
-__all__ = ("Checking", "Leasing", "Listing", "Searching", "Store")
+__all__ = ("Checking", "Leasing", "Listing", "Recalling", "Searching", "Store")
 
 
 @runtime_checkable
@@ -117,6 +118,38 @@ class Searching(Protocol):
             name: Which conversation; None for all of that user.
             match: `"all"` terms, or `"any"` of them.
             limit: How many at most.
+        """
+
+
+@runtime_checkable
+class Recalling(Protocol):
+    """A store that can look up what answers a question, however long the conversation is.
+
+    Without it, callers who have the whole log in memory look through that.
+    """
+
+    def lookup(self, key: LogKey, question: Question, *, limit: int) -> Ranking:
+        """Return the messages of one conversation that answer a question best, best first.
+
+        Terms, ranking and ties are those of `Searching` with `match="any"` and that conversation
+        alone, but that the documents with the rarest terms are all that is ranked: see
+        `memory.stores.lookups`. Messages are told by their places and not read. A log without a
+        name, or one that is not there, has none.
+
+        The answer is of what is indexed: what was said since is indexed first only where that is
+        soon done. What was replaced since is never found.
+
+        Args:
+            key: Which conversation.
+            question: What to look for.
+            limit: How many at most.
+        """
+
+    def index(self, key: LogKey) -> int:
+        """Index all of a conversation that is not; return how many messages were indexed by this.
+
+        It may take long, in steps that let others read and write between them, and any number of
+        threads and processes may do it at once. Messages without words are not counted.
         """
 
 

@@ -10,7 +10,7 @@ from memory.stores.cache import LogCache
 from memory.stores.postgres_pools import Pools
 from memory.stores.searching import SearchPrograms
 from memory.stores.sql import Dialect
-from memory.stores.verbs import AsyncSearchVerbs, SearchVerbs
+from memory.stores.verbs import AsyncRecallVerbs, RecallVerbs
 
 if TYPE_CHECKING:
     from psycopg_pool import AsyncConnectionPool, ConnectionPool
@@ -24,7 +24,8 @@ def _dialect(schema: str | None) -> Dialect:
     return Dialect(
         name="postgres",
         now="extract(epoch FROM clock_timestamp())::float8",
-        members="SELECT json_array_elements_text(?::json)",
+        members="SELECT value FROM json_array_elements_text(?::json)",
+        numbers="SELECT value::bigint FROM json_array_elements_text(?::json)",
         matches="d.terms @@ ?::tsquery",
         scoped=lambda scope, wanted, match: f"'{scope}' & ({wanted.tsquery(match)})",
         shared="FOR KEY SHARE OF c",
@@ -37,7 +38,7 @@ def _dialect(schema: str | None) -> Dialect:
     )
 
 
-class PostgresStore(Closing, AsyncClosing, SearchVerbs):
+class PostgresStore(Closing, AsyncClosing, RecallVerbs):
     """A store in a PostgreSQL database, whose schema `kimi-memory db upgrade` makes.
 
     No connection is held between two calls, none needs a session of its own, and statements are
@@ -80,7 +81,7 @@ class PostgresStore(Closing, AsyncClosing, SearchVerbs):
         self.location = self._pools.location
         programs = SearchPrograms(self._pools.dialect, LogCache(), self.location)
         super().__init__(programs, self._pools.perform)
-        self.asynchronous = AsyncSearchVerbs(programs, self._pools.aperform)
+        self.asynchronous = AsyncRecallVerbs(programs, self._pools.aperform)
 
     def upgrade(self) -> tuple[str, ...]:
         """Bring the schema up to date and return the names of the files applied.

@@ -6,34 +6,25 @@ of the `probes`, the `CANDIDATES` with the highest places first, and passes all 
 more than that is read, however much was said; what is left out in a scope where more matches, and
 the order of what is found, depend on nothing but the messages.
 
-The score is BM25 (k1 = 1.2, b = 0.75) with the counts of the scope, rounded to 6 digits, so that no
+The score is BM25 (`memory.bm25`) with the counts of the scope, rounded to 6 digits, so that no
 other user's messages change it. Of equal scores the higher place comes first, then user and name in
 code point order.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from memory.stores.search import Query, Term
+from memory.bm25 import CANDIDATES, damping, rarest, score, telling
+from memory.stores.search import Query, Term, length_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from memory.records import Match
 
 __all__ = ("CANDIDATES", "Candidate", "Corpus", "probes", "rank")
-
-CANDIDATES = 1_000
-"""Documents that are read for one probe, by place (highest first), user and name."""
-K1 = 1.2
-"""How much it counts that a term comes again."""
-B = 0.75
-"""How much the length of a message counts."""
-DIGITS = 6
-"""Digits of a score: sums may differ in the last bit between machines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +47,8 @@ class Corpus:
         return self.length / self.documents if self.documents else 0.0
 
     def weight(self, term: Term) -> float:
-        """Return how much it tells that a document holds a term."""
-        held = self.frequencies.get(term, 0)
-        # Counts of two moments may not fit.
-        return math.log(1 + (max(self.documents, held) - held + 0.5) / (held + 0.5))
+        """Return how much it counts and tells that a document holds a term."""
+        return term.weight * telling(self.documents, self.frequencies.get(term, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,20 +81,8 @@ def probes(query: Query, match: Match, frequencies: Mapping[Term, int]) -> tuple
         return ()
     if match == "all":
         return (query,)
-    rare = _rarest(held, frequencies)
+    rare = rarest(held, frequencies)
     return (Query(held),) if len(rare) == len(held) else (Query(rare), Query(held))
-
-
-def _rarest(terms: Sequence[Term], frequencies: Mapping[Term, int]) -> tuple[Term, ...]:
-    """Return as many terms, rarest first, as cannot have more documents than are read."""
-    found: list[Term] = []
-    room = CANDIDATES
-    for term in sorted(terms, key=frequencies.__getitem__):
-        room -= frequencies[term]
-        if found and room < 0:
-            break
-        found.append(term)
-    return tuple(found)
 
 
 def rank(
@@ -120,20 +97,19 @@ def rank(
         limit: How many are wanted.
     """
     weights = [(term, corpus.weight(term)) for term in query.terms]
-    average = corpus.average or 1.0
-    scored = ((_score(each.words.split(), weights, average), each) for each in candidates)
+    scored = ((_score(each.words, weights, corpus.average), each) for each in candidates)
     return sorted(scored, key=_order)[: max(limit, 0)]
 
 
-def _score(words: list[str], weights: Iterable[tuple[Term, float]], average: float) -> float:
-    damped = K1 * (1 - B + B * len(words) / average)
-    score = 0.0
-    for term, weight in weights:
-        times = term.count(words)
-        score += weight * times * (K1 + 1) / (times + damped)
-    return round(score, DIGITS)
+def _score(text: str, weights: Iterable[tuple[Term, float]], average: float) -> float:
+    words = text.split(" ")
+    held = (
+        (weight, term.count(words) if term.prefix else words.count(term.text))
+        for term, weight in weights
+    )
+    return score(held, damping(length_of(text), average))
 
 
 def _order(scored: tuple[float, Candidate]) -> tuple[float, int, str, str]:
-    score, found = scored
-    return (-score, -found.place, found.user, found.name)
+    worth, found = scored
+    return (-worth, -found.place, found.user, found.name)

@@ -19,7 +19,7 @@ SELECT count(*), COALESCE(sum(messages), 0),
 FROM memory_records
 WHERE conversation_id = ?
 """
-_OF = ("memory_documents", "memory_hashes", "memory_records")
+_OF = ("memory_documents", "memory_postings", "memory_hashes", "memory_records")
 
 
 def removal(column: Literal["key", "owner"], digest: bytes) -> Transaction[Forgotten]:

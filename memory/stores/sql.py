@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memory.records import Match
     from memory.stores.search import Query
 
-__all__ = ("Dialect", "Row", "Statement", "Steps", "Transaction", "insert", "scripts_of")
+__all__ = ("CHUNK", "Dialect", "Row", "Statement", "Steps", "Transaction", "insert", "scripts_of")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,7 +70,8 @@ class Dialect:
     Attributes:
         name: Which folder of schema files is meant.
         now: An expression for the seconds since 1970.
-        members: A query for the texts of a JSON list, its parameter.
+        members: A query for the texts of a JSON list, its parameter, as `value`.
+        numbers: A query for the numbers of a JSON list, its parameter.
         matches: A condition for documents that match a query, its parameter.
         scoped: Makes that query of a scope, what is looked for in it, and how.
         shared: What keeps the row of a conversation from being removed until the transaction ends.
@@ -83,6 +84,7 @@ class Dialect:
     name: str
     now: str
     members: str
+    numbers: str
     matches: str
     scoped: Callable[[str, Query, Match], str]
     shared: str = ""
@@ -97,7 +99,7 @@ class Dialect:
         if known is None:
             filled = text.replace("{now}", self.now).replace("{members}", self.members)
             filled = filled.replace("{matches}", self.matches).replace("{shared}", self.shared)
-            filled = filled.replace("{preceded}", self.preceded)
+            filled = filled.replace("{preceded}", self.preceded).replace("{numbers}", self.numbers)
             known = self._known[text] = _MARK.sub(self.mark, self.qualified(filled))
         return known
 

@@ -14,7 +14,7 @@ from memory.records import Forgotten
 from memory.stores.cache import LogCache
 from memory.stores.searching import SearchPrograms
 from memory.stores.sqlite_file import DIALECT, MEMORY, File
-from memory.stores.verbs import SearchVerbs
+from memory.stores.verbs import RecallVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ def default_path() -> Path:
     return user_data_path("kimi-memory", appauthor=False) / "memory.db"
 
 
-class SqliteStore(Closing, SearchVerbs):
+class SqliteStore(Closing, RecallVerbs):
     """A store in one SQLite file, which is made on first use, for its owner only.
 
     Writers of all threads and processes take turns; readers never wait for them. A power cut may

@@ -42,6 +42,7 @@ DIALECT = Dialect(
     name="sqlite",
     now="kimi_now()",
     members="SELECT value FROM json_each(?)",
+    numbers="SELECT value FROM json_each(?)",
     matches="d.id IN (SELECT rowid FROM memory_terms WHERE memory_terms MATCH ?)",
     scoped=lambda scope, wanted, match: f'scope:"{scope}" AND words:({wanted.fts5(match)})',
 )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from memory.flow import Effect, Flow
+    from memory.recall import Question, Ranking
     from memory.records import (
         Compaction,
         Entry,
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     )
 
 __all__ = (
+    "AsyncRecallVerbs",
     "AsyncSearchVerbs",
     "AsyncVerbs",
     "Programmed",
+    "RecallProgrammed",
+    "RecallVerbs",
     "SearchProgrammed",
     "SearchVerbs",
     "Verbs",
@@ -57,6 +61,13 @@ class SearchProgrammed(Programmed, Protocol):
     """Programs of a store that can search."""
 
     def search(self, wanted: Search) -> Flow[tuple[Hit, ...]]: ...  # noqa: D102
+
+
+class RecallProgrammed(SearchProgrammed, Protocol):
+    """Programs of a store that can look up as well."""
+
+    def lookup(self, key: LogKey, question: Question, limit: int) -> Flow[Ranking]: ...  # noqa: D102
+    def index(self, key: LogKey) -> Flow[int]: ...  # noqa: D102
 
 
 class Verbs:
@@ -147,6 +158,22 @@ class SearchVerbs(Verbs):
             namespace=namespace, query=query, user=user, name=name, match=match, limit=limit
         )
         return run(self._searches.search(wanted), self._perform)
+
+
+class RecallVerbs(SearchVerbs):
+    """`SearchVerbs` and what `Recalling` asks for."""
+
+    def __init__(self, programs: RecallProgrammed, perform: Callable[[Effect[Any]], Any]) -> None:
+        super().__init__(programs, perform)
+        self._lookups = programs
+
+    def lookup(self, key: LogKey, question: Question, *, limit: int) -> Ranking:
+        """Return the messages of a conversation that answer a question, best first."""
+        return run(self._lookups.lookup(key, question, limit), self._perform)
+
+    def index(self, key: LogKey) -> int:
+        """Index all of a conversation that is not; return how many messages were."""
+        return run(self._lookups.index(key), self._perform)
 
 
 class AsyncVerbs:
@@ -242,3 +269,21 @@ class AsyncSearchVerbs(AsyncVerbs):
             namespace=namespace, query=query, user=user, name=name, match=match, limit=limit
         )
         return await arun(self._searches.search(wanted), self._perform)
+
+
+class AsyncRecallVerbs(AsyncSearchVerbs):
+    """`AsyncSearchVerbs` and what `Recalling` asks for."""
+
+    def __init__(
+        self, programs: RecallProgrammed, perform: Callable[[Effect[Any]], Awaitable[Any]]
+    ) -> None:
+        super().__init__(programs, perform)
+        self._lookups = programs
+
+    async def lookup(self, key: LogKey, question: Question, *, limit: int) -> Ranking:
+        """Return the messages of a conversation that answer a question, best first."""
+        return await arun(self._lookups.lookup(key, question, limit), self._perform)
+
+    async def index(self, key: LogKey) -> int:
+        """Index all of a conversation that is not; return how many messages were."""
+        return await arun(self._lookups.index(key), self._perform)

@@ -13,6 +13,7 @@ from memory.flow import (
     Append,
     Await,
     Claim,
+    Clock,
     Effect,
     Emit,
     Enter,
@@ -37,7 +38,7 @@ __all__ = ("Actor", "Cast", "Schedule", "schedules")
 Cast: TypeAlias = Callable[[Stage], Sequence[Act | Sequence[Act]]]
 """A scenario: sets a stage and returns what is done at once, for each actor one act or several."""
 
-_UNNOTICED = (Emit, Summarize, Extract, Send, Now, Opened, Spawn)
+_UNNOTICED = (Emit, Summarize, Extract, Send, Clock, Now, Opened, Spawn)
 _HOLDING = (Claim, Enter, Release)
 
 

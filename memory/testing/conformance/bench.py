@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias, cast
 from uuid import uuid4
 
 from memory.records import Forgotten, LogKey, Record
-from memory.stores.contract import Checking, Leasing, Listing, Searching, Store
+from memory.stores.contract import Checking, Leasing, Listing, Recalling, Searching, Store
 
 __all__ = ("Bench", "Factory", "Full", "Handles", "counts")
 
@@ -16,7 +16,7 @@ Factory: TypeAlias = Callable[[], Store]
 """Returns a handle on one and the same store each time; a store in one object returns that."""
 
 
-class Full(Store, Listing, Searching, Leasing, Checking, Protocol):
+class Full(Store, Listing, Searching, Recalling, Leasing, Checking, Protocol):
     """All that a store can offer; a check uses what it says that it needs."""
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from unittest import SkipTest
 
 from memory.errors import UnsupportedError
-from memory.stores.contract import Checking, Leasing, Listing, Searching
+from memory.stores.contract import Checking, Leasing, Listing, Recalling, Searching
 from memory.testing.conformance.bench import Bench, Factory, Handles
 from memory.testing.conformance.report import Outcome, Result
 
@@ -32,6 +32,7 @@ CAPABILITIES: dict[str, Callable[[object], bool]] = {
     "store": lambda _store: True,
     "listing": _has(Listing),
     "searching": _has(Searching),
+    "recalling": _has(Recalling),
     "leasing": _has(Leasing),
     "checking": _has(Checking),
     "durable": lambda store: bool(getattr(store, "durable", False)),

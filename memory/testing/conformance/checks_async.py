@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from memory.errors import ConflictError
+from memory.recall import Question
 from memory.records import LogKey, Record
 from memory.testing.conformance.bench import Bench, counts
 from memory.testing.conformance.check import Group
@@ -111,6 +112,21 @@ def coroutines_search(bench: Bench) -> None:
         options = {"user": "ann", "name": "b", "match": "any", "limit": 1}
         found = await twin.search(bench.namespace, "red 狐狸", **options)
         expect(["b"], [hit.name for hit in found], "search in one conversation, for any term")
+
+    _in_loop(bench, work)
+
+
+@ASYNCHRONOUS.needing("recalling")
+def coroutines_look_up(bench: Bench) -> None:
+    """Coroutines index as functions do, and find the same messages with the same scores."""
+    key, question = bench.key("trip"), Question(text="a fox", context="red")
+    bench.add(key, turn("a red fox", "a dog", "foxes"))
+
+    async def work(twin: Any) -> None:
+        expect(3, await twin.index(key), "messages that were indexed")
+        found = tuple(await twin.lookup(key, question, limit=10))
+        expect(tuple(bench.one.lookup(key, question, limit=10)), found, "what is found")
+        expect({0, 2}, {each.place for each in found}, "where it is found")
 
     _in_loop(bench, work)
 

@@ -19,6 +19,7 @@ DURABLE = Group("durable")
 _VERBS = {
     "store": ("load", "append", "known", "find", "forget"),
     "listing": ("conversations", "forget_user"),
+    "recalling": ("lookup", "index"),
     "leasing": ("acquire", "holder", "release"),
 }
 _PASSWORD = re.compile(r"//[^/@\s]*:[^/@\s]*[^*/@\s][^/@\s]*@|password=[^*\s]")

@@ -62,7 +62,7 @@ def _places(hits: Sequence[Hit]) -> Found:
 
 @SEARCHING.check
 def words_are_found(bench: Bench) -> None:
-    """A word is found in any case and between any punctuation, and a part of one only with a *."""
+    """A word is found in any case, form and punctuation, and a part of one only with a *."""
     corpus = Corpus(
         bench, {"trip": ["Book the hotel (near Gare-du-Nord)!", "Booked: HOTEL_7, 12€."]}
     )
@@ -70,14 +70,64 @@ def words_are_found(bench: Bench) -> None:
         ("hotel", [0, 1]),
         ("HOTEL", [0, 1]),
         ("nord", [0]),
-        ("book", [0]),
+        ("book", [0, 1]),
+        ("booking", [0, 1]),
         ("book*", [0, 1]),
+        ("booked*", [1]),
         ("hote", []),
         ("7", [1]),
         ("train", []),
     ):
         found = sorted(hit.place for hit in corpus.agrees(query))
         expect(places, found, f"where {query!r} is found")
+
+
+@SEARCHING.check
+def forms_of_a_word_are_one(bench: Bench) -> None:
+    """English words are found by their stems; a word with a * finds what was written so."""
+    said_there = ["They were running late", "A run", "runway 7b", "no dying houses", "un running"]
+    corpus = Corpus(bench, {"trip": said_there})
+    for query, places in (
+        *(("run", [0, 1, 4]), ("runs running", [0, 1, 4]), ("runner", []), ("runways", [2])),
+        *(("run*", [0, 1, 2, 4]), ("runn*", [0, 4]), ("runni*", [0, 4]), ("runw*", [2])),
+        *(("dyi*", [3]), ("die", [3]), ("house", [3]), ("houses*", [3]), ("7b", [2]), ("7", [])),
+    ):
+        found = sorted(hit.place for hit in corpus.agrees(query))
+        expect(places, found, f"where {query!r} is found")
+    for query in ("run* late", "run*", "houses running", "dyi* runn*"):
+        corpus.agrees(query, match="any")
+
+
+@SEARCHING.check
+def identifiers_are_found_whole(bench: Bench) -> None:
+    """What signs join is found as one, and by its pieces, and is not mixed up with its like."""
+    said_there = [
+        "Order order_12-AB/7, please.",
+        "order 12, then 7 AB",
+        "Write to ann@example.com (not bob@example.com)!",
+        "订单HAT-123已发货",
+        "see /srv/app/main.py at 192.168.0.1 on 2024-05-15",
+        "May 15, 2024: HAT 123; main app: 0.1.192.168",
+    ]
+    corpus = Corpus(bench, {"trip": said_there})
+    for query, places in (
+        *(("order_12-ab/7", [0]), ("order_12*", [0]), ("order 12", [0, 1]), ("ab 7", [0, 1])),
+        *(("ann@example.com", [2]), ("com@example.ann", []), ("example", [2]), ("HAT-123", [3])),
+        *(("hat 123", [3, 5]), ("/srv/app/main.py", [4]), ("192.168.0.1", [4]), ("app", [4, 5])),
+        *(("2024-05-15", [4]), ("2024", [4, 5]), ("2024-0*", [4])),
+    ):
+        found = sorted(hit.place for hit in corpus.agrees(query))
+        expect(places, found, f"where {query!r} is found")
+    for query in ("order_12-AB/7", "HAT-123", "bob@example.com"):
+        corpus.agrees(query, match="any")
+
+
+@SEARCHING.check
+def repeated_terms_make_no_message_longer(bench: Bench) -> None:
+    """The length by which messages are ranked counts words, not what is indexed beside them."""
+    corpus = Corpus(bench, {"trip": ["fox hunting dogs", "fox hunt dog", "fox a_1", "fox a 1"]})
+    scores = {hit.place: hit.score for hit in corpus.agrees("fox")}
+    expect([scores[1], scores[3]], [scores[0], scores[2]], "scores of messages of one length")
 
 
 @SEARCHING.check
@@ -273,6 +323,7 @@ def queries_have_no_operators(bench: Bench) -> None:
     queries = (
         *("", " ", "*", '"', "'", '"fox', "fox'", "fox; DROP TABLE memory; --", "fox)", "((fox"),
         *("fox OR bear", "fox AND NOT bear", "NOT fox", "NEAR(fox bear)", "fox NEAR/2 bear", "or"),
+        *("fox_1*", "fox-1*fox", "a@b.c*", "¬fox", "¤fox·1", "fox·1*", "foxes*", "*fox_1*_2*"),
         *("^fox", "-fox", "+fox", "fox:*", "words:fox", "scope : fox", "fox & !bear", "fox | bear"),
         *("fox <-> bear", "fo_", "f%", "%", "_", "\\", "fox\\", "'fox' & 'bear'", "50%", "§", "**"),
         *("fox\0bear", "\0", "\ud800", "fox\ud800", "{}", "{0}", "%s", "$1", "?", ":x", "fox*bear"),

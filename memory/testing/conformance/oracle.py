@@ -33,7 +33,7 @@ def expected_hits(
     if not asked:
         return ()
     counts = {term: _held_by(scope, term) for term in asked.terms}
-    length = sum(len(each.words.split()) for each in scope)
+    length = sum(each.row.document.length for each in scope)
     corpus = Corpus(documents=len(scope), length=length, frequencies=counts)
     found: dict[int, Candidate] = {}
     for probe in probes(asked, match, counts):

@@ -99,6 +99,7 @@ KINDS: dict[str, Record] = {
         complete=False,
         replied=True,
         usage=Usage(prompt_tokens=10, completion_tokens=5, cached_tokens=3, reasoning_tokens=2),
+        at=1_683_554_160.25,
     ),
     "a turn with an empty head": Turn(start=0, messages=(said("hi"),), head=()),
     "a turn without messages": Turn(start=2),

@@ -15,6 +15,7 @@ from memory.testing.conformance.checks_leasing import LEASING
 from memory.testing.conformance.checks_listing import LISTING
 from memory.testing.conformance.checks_log import LOG
 from memory.testing.conformance.checks_property import PROPERTIES
+from memory.testing.conformance.checks_recall import RECALLING
 from memory.testing.conformance.checks_search import SEARCHING
 from memory.testing.conformance.checks_threads import THREADS
 from memory.testing.conformance.report import Report
@@ -23,7 +24,7 @@ __all__ = ("CHECKS", "check_store", "checks")
 
 _GROUPS = (
     *(SHAPE, LOG, FIND, FORGET, KEYS, THREADS, PROPERTIES),
-    *(LISTING, SEARCHING, LEASING, CHECKING, DURABLE, ASYNCHRONOUS),
+    *(LISTING, SEARCHING, RECALLING, LEASING, CHECKING, DURABLE, ASYNCHRONOUS),
 )
 
 CHECKS: tuple[Check, ...] = tuple(check for group in _GROUPS for check in group.checks)

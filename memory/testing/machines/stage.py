@@ -170,7 +170,7 @@ class Stage:
             options["tokenizer"] = self.plan.tokenizer
         manager = self.plan.manager_factory(Flaky(handle, self.outage), **options)
         if any(each.name == "clock" for each in fields(manager.outside)):
-            manager.outside = replace(manager.outside, clock=self.clock)
+            manager.outside = replace(manager.outside, clock=self.clock, wall=self.clock)
         client = self._connected()
         self._handles.append(handle)
         self._clients.append(client)

@@ -1,0 +1,340 @@
+"""Recall: originals that a view leaves out are shown again with the message that asks for them.
+
+What comes back stands in one message immediately before the last user message. It is never stored
+and never hashed, and it stays the same as long as the user's last message and the latest compaction
+do: while tools are called in between, a prompt begins with the one before it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from memory import events
+from memory.analysis import Query, terms_of
+from memory.errors import InvariantError
+from memory.flow.effects import Emit, Flow, Retrieve
+from memory.flow.log import failed
+from memory.flow.state import Context, Fitted, Prompt, State
+from memory.flow.store_effects import Lookup
+from memory.identity import see
+from memory.messages import WireMessage, role_of
+from memory.recall import Found, Passages, Question, Ranking, fuse
+from memory.recall.choice import Choice, candidates, chosen, relevance
+from memory.recall.dating import dated
+from memory.recall.excerpts import excerpt, weights_of
+from memory.recall.periods_calendar import Calendar, calendar
+from memory.recall.questions import asks, question_of
+from memory.recall.rendering import OPENING, Line, is_snippet, lines_of, snippet
+from memory.said import text_of_message
+from memory.view import View
+
+__all__ = ("Recollection", "recalled", "recollect", "searched", "without_snippets")
+
+LIMIT = 80
+"""Messages that one retriever is asked for."""
+EXCERPT = 96
+"""Tokens of a message that are shown; of a longer one the sentences that answer best."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recollection:
+    """What recall adds to a prompt, and why.
+
+    Attributes:
+        choices: The passages, best first; empty where nothing is relevant enough, or has room.
+        relevance: How relevant the best of what was found is; see
+            `memory.recall.choice.relevance`.
+        floor: How relevant it has to be.
+        room: Tokens that there were for all of it.
+        tokens: Tokens that it costs, its frame included; 0 where nothing is added.
+        text: The passages as lines; empty for none.
+        place: Before which message it is shown, counted from 0 without the head.
+    """
+
+    choices: tuple[Choice, ...] = ()
+    relevance: float = 0.0
+    floor: float = 0.0
+    room: int = 0
+    tokens: int = 0
+    text: str = ""
+    place: int = 0
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Which messages are shown, counted from 0 without the head, in order."""
+        return tuple(sorted(choice.place for choice in self.choices))
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One search of the originals of a view."""
+
+    prompt: Prompt
+    context: Context
+    view: View
+    stop: int
+    """How many messages without the head are searched."""
+    asked: int | None
+    """Which of them asks, and is no answer; None for none."""
+
+    @property
+    def dates(self) -> Calendar:
+        return calendar(self.view.thread.rest, links=self.view.thread.links)
+
+    def hidden(self, place: int) -> bool:
+        """Return whether a message is not shown, at least not as it was."""
+        record = self.view.base
+        if any(each.index == place for each in record.shortened):
+            return True
+        return place < record.covered and place not in record.kept
+
+    def found(self, question: Question) -> Flow[list[Ranking]]:
+        """Ask whoever can search; one that fails is left out, and told of."""
+        prompt, recall = self.prompt, self.context.recall
+        key = None if recall is None or not recall.by_store or prompt.blind else prompt.log
+        rankings: list[Ranking] = []
+        if key is not None:
+            lookup = Lookup(key=key, question=question, limit=LIMIT)
+            try:
+                rankings.append((yield from lookup.perform()))
+            except Exception as error:  # noqa: BLE001  # the turn goes on without
+                yield from failed(prompt, error).perform()
+                key = None
+        asked = Retrieve(
+            question=question, passages=self._passages(), limit=LIMIT, lexical=key is None
+        )
+        for answer in (yield from asked.perform()):
+            if isinstance(answer, Exception):
+                yield from failed(prompt, answer).perform()
+            else:
+                rankings.append(answer)
+        return [self._usable(ranking) for ranking in rankings]
+
+    def _passages(self) -> Passages:
+        thread = self.view.thread
+        seen = thread.seen[thread.start :]
+        return Passages(
+            thread.rest[: self.stop],
+            digests=[each.digest for each in seen[: self.stop]],
+            links=thread.links[: self.stop + 1],
+            text=text_of_message,
+            role=role_of,
+        )
+
+    def _usable(self, ranking: Ranking) -> Ranking:
+        """Return what a retriever may have found, each message once."""
+        best = dict[int, float]()
+        for place, score in ranking:
+            if 0 <= place < self.stop and place != self.asked and math.isfinite(score):
+                best.setdefault(place, float(score))
+        return [Found(place, score) for place, score in best.items()]
+
+    def chosen(self, question: Question, ranking: Ranking, room: float) -> list[Choice]:
+        """Return the passages that are shown."""
+        able = candidates(ranking, hidden=self.hidden, size=self.stop)
+        able = [found for found in able if found.place != self.asked]
+        query = Query.of_question(question.text, question.context)
+        texts = [" ".join(terms_of(self._text(found.place))) for found in able[:LIMIT]]
+        weights, count = weights_of(query.terms, texts), self.context.meter.text
+        dated = set[str]()
+
+        def cost(place: int, text: str) -> float:
+            line = self._line(place, text)
+            date = line.date if line.date not in dated else ""
+            dated.add(line.date)
+            return sum(count(each) + 1 for each in lines_of([line._replace(date=date)]))
+
+        def text(place: int) -> str:
+            return excerpt(self._text(place), weights=weights, room=EXCERPT, count=count)
+
+        return chosen(able, room=room, text=text, cost=cost, known=self._known())
+
+    def _known(self) -> set[str]:
+        """Return the texts that are shown verbatim."""
+        return {text_of_message(self.view.thread.rest[i]) for i in self.view.loose}
+
+    def _text(self, place: int) -> str:
+        return text_of_message(self.view.thread.rest[place])
+
+    def _line(self, place: int, text: str) -> Line:
+        date = self.dates.label(place, said=self.prompt.said)
+        role = role_of(self.view.thread.rest[place])
+        return Line(place, str(role), text, "" if date and date in text[:80] else date)
+
+    def lines(self, choices: Sequence[Choice]) -> list[str]:
+        """Return passages as lines."""
+        return lines_of([self._line(each.place, each.text) for each in choices])
+
+
+def recalled(prompt: Prompt, context: Context, state: State, fitted: Fitted) -> Flow[Fitted]:
+    """Return what to send with what is recalled; without it where nothing is, or anything fails.
+
+    Args:
+        prompt: The request.
+        context: How it is judged.
+        state: The view that is to be sent.
+        fitted: The same as an outcome.
+    """
+    recall = context.recall
+    if recall is None or recall.mode != "auto" or state.view.record is None:
+        return fitted
+    try:
+        found = yield from recollect(prompt, context, state)
+    except InvariantError:
+        raise
+    except Exception as error:  # noqa: BLE001  # no turn fails because of memory
+        yield from failed(prompt, error).perform()
+        return fitted
+    if found is None:
+        return fitted
+    added, found = _inserted(prompt, context, fitted, found)
+    yield from Emit(event=_told(prompt, found)).perform()
+    return added
+
+
+def recollect(prompt: Prompt, context: Context, state: State) -> Flow[Recollection | None]:
+    """Return what recall adds to a view; None where nothing asks for anything.
+
+    Args:
+        prompt: The request.
+        context: How it is judged.
+        state: The view.
+    """
+    recall, thread = context.recall, state.view.thread
+    asked = question_of(thread.rest, adopted=state.view.base.adopted)
+    if recall is None or asked is None:
+        return None
+    place, question = asked
+    search = _Search(prompt, context, state.view, max(place, state.view.base.covered), place)
+    room = min(recall.share * state.budget.limit, state.budget.ceiling - state.counts.total)
+    frame = context.meter.text(str(snippet([])["content"])) + 8
+    nothing = Recollection(floor=recall.floor, room=max(0, int(room)), place=place)
+    if room <= frame:
+        return nothing
+    rankings = yield from search.found(question)
+    told = relevance(rankings, hidden=search.hidden, asks=asks(question.text))
+    ranking = rankings[0] if len(rankings) == 1 else fuse(rankings)
+    ranking, speaks = dated(ranking, question.text, search.dates, search.stop, prompt.said)
+    told = max(told, recall.floor) if speaks else told
+    if told < recall.floor:
+        return replace(nothing, relevance=round(told, 4))
+    choices = search.chosen(question, ranking, room - frame)
+    text = "\n".join(search.lines(choices))
+    return replace(nothing, relevance=round(told, 4), choices=tuple(choices), text=text)
+
+
+def _inserted(
+    prompt: Prompt, context: Context, fitted: Fitted, found: Recollection
+) -> tuple[Fitted, Recollection]:
+    """Return what to send with the snippet message in its place, as far as there is room."""
+    lines = found.text.split("\n") if found.text else []
+    if not lines:
+        return fitted, replace(found, choices=(), text="")
+    added = _with(prompt, context, fitted, snippet(lines))
+    if added is None:  # it was reckoned in lines, and is counted as a message
+        return fitted, replace(found, choices=(), text="")
+    return added, replace(found, tokens=added.recalled)
+
+
+def _with(prompt: Prompt, context: Context, fitted: Fitted, message: WireMessage) -> Fitted | None:
+    """Return what to send with a snippet message in its place; None where it has no room."""
+    at, own = _last_user(fitted.messages), see([message])
+    if at is None or context.recall is None:
+        return None
+    sent = [*fitted.messages[:at], message, *fitted.messages[at:]]
+    seen = [*fitted.seen[:at], *own, *fitted.seen[at:]]
+    total = context.count(prompt, sent, seen=seen).total
+    if total > context.limit(prompt):
+        return None
+    context.recall.shown.add(own[0].digest)
+    return replace(
+        fitted,
+        messages=sent,
+        seen=seen,
+        changed=True,
+        counted=True,
+        tokens=total,
+        snippet=at,
+        recalled=total - fitted.tokens,
+    )
+
+
+def _last_user(messages: Sequence[WireMessage]) -> int | None:
+    places = range(len(messages) - 1, -1, -1)
+    return next((i for i in places if role_of(messages[i]) == "user"), None)
+
+
+def _told(prompt: Prompt, found: Recollection) -> events.Recalled:
+    passages = tuple((each.place + 1, round(each.score, 4), each.tokens) for each in found.choices)
+    return events.Recalled(
+        namespace=prompt.namespace,
+        passages=passages,
+        relevance=found.relevance,
+        floor=found.floor,
+        tokens=found.tokens,
+        room=found.room,
+    )
+
+
+def searched(
+    prompt: Prompt, context: Context, view: View, query: str, *, room: float
+) -> Flow[Recollection]:
+    """Return what the model finds when it searches the originals that a view leaves out.
+
+    Args:
+        prompt: The request, after its conversation.
+        context: How it is judged.
+        view: What the model sees of it.
+        query: What the model looks for.
+        room: Tokens for what is found.
+    """
+    question = Question(text=query)
+    search = _Search(prompt, context, view, len(view.thread.rest), None)
+    rankings = yield from search.found(question)
+    ranking = rankings[0] if len(rankings) == 1 else fuse(rankings)
+    ranking, _ = dated(ranking, query, search.dates, search.stop, prompt.said)
+    choices = search.chosen(question, ranking, room)
+    lines = search.lines(choices)
+    tokens = sum(context.meter.text(line) + 1 for line in lines)
+    return Recollection(
+        choices=tuple(choices),
+        relevance=relevance(rankings, hidden=search.hidden),
+        room=int(room),
+        tokens=round(tokens),
+        text="\n".join(lines),
+    )
+
+
+def without_snippets(prompt: Prompt, context: Context) -> tuple[Prompt, WireMessage | None]:
+    """Return a prompt without snippet messages of ours that the caller passed in again.
+
+    Returns:
+        The prompt, itself where there is none; and the one that stood immediately before the last
+        user message, or None.
+    """
+    recall, messages = context.recall, prompt.messages
+    if recall is None or not any(map(_may_be, messages)):
+        return prompt, None
+    ours = [_may_be(m) and is_snippet(m) and see([m])[0].digest in recall.shown for m in messages]
+    if not any(ours):
+        return prompt, None
+    kept = [message for message, mine in zip(messages, ours, strict=True) if not mine]
+    last = _last_user(messages)
+    carried = messages[last - 1] if last and ours[last - 1] else None
+    return replace(prompt, messages=kept), carried
+
+
+def with_carried(prompt: Prompt, context: Context, fitted: Fitted, message: WireMessage) -> Fitted:
+    """Return what to send with a snippet message that the caller passed in again, if it has room.
+
+    Fitting a view returns it: what was recalled for it is not looked for again.
+    """
+    return _with(prompt, context, fitted, message) or fitted
+
+
+def _may_be(message: WireMessage) -> bool:
+    """Return whether a message may be a snippet message, at the price of a look."""
+    content = message.get("content")
+    return isinstance(content, str) and content.startswith(OPENING)

@@ -1,0 +1,82 @@
+"""What a time expression in a question does to what was found: "last May", 上周."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+from memory.recall.contract import Found, Ranking
+from memory.recall.periods import Period, periods, widened
+from memory.recall.periods_calendar import Calendar
+
+__all__ = ("dated",)
+
+FACTOR = 1.5
+"""How much more a message counts that was said in the time that a question names."""
+ALONE = 0.3
+"""What a message counts that has nothing but the time, in relation to the best that was found."""
+MOST = 200
+"""Messages of the time that a question names that are taken up for that alone."""
+
+
+def dated(
+    ranking: Ranking,
+    text: str,
+    dates: Calendar,
+    stop: int,
+    said: Sequence[float | None] = (),
+) -> tuple[Ranking, bool]:
+    """Return a ranking in which what was said in the time that a question names counts more.
+
+    Messages of that time that nothing else speaks for come last. The time is taken wider than it
+    is named: things are told some days after they happen.
+
+    Args:
+        ranking: What was found, best first.
+        text: The question.
+        dates: When the messages were said.
+        stop: How many messages are searched.
+        said: When each was put on record, in seconds since 1970; see `Prompt.said`.
+
+    Returns:
+        The ranking, and whether a time was named in which something was said.
+    """
+    today = dates.day(max(0, stop - 1), said=said)
+    wanted = [widened(each) for each in periods(text, today=today)]
+    if not wanted:
+        return ranking, False
+    best = max((found.score for found in ranking), default=1.0)
+    scores = {found.place: found.score for found in ranking}
+    times = {
+        place: score * (FACTOR if _in(wanted, dates, place, said) else 1.0)
+        for place, score in scores.items()
+    }
+    spoken = [place for each in wanted for place in _places(each, dates, stop, said)][:MOST]
+    times = {place: ALONE * best for place in spoken} | times
+    ordered = (Found(place, score) for place, score in times.items())
+    return sorted(ordered, key=lambda found: (-found.score, -found.place)), bool(spoken)
+
+
+def _in(
+    wanted: Sequence[Period], dates: Calendar, place: int, said: Sequence[float | None]
+) -> bool:
+    day = dates.day(place, said=said)
+    return day is not None and any(each.start <= day <= each.stop for each in wanted)
+
+
+def _places(
+    period: Period, dates: Calendar, stop: int, said: Sequence[float | None]
+) -> Sequence[int]:
+    """Return the places of the messages of a time, as far as days only go forward."""
+
+    class Days(Sequence):  # type: ignore[type-arg]
+        def __len__(self) -> int:
+            return stop
+
+        def __getitem__(self, place: int) -> object:  # type: ignore[override]
+            return dates.day(place, said=said)
+
+    if not stop or dates.day(0, said=said) is None or dates.day(stop - 1, said=said) is None:
+        return ()
+    days = Days()
+    return range(bisect_left(days, period.start), bisect_right(days, period.stop))  # type: ignore[type-var]

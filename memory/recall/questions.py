@@ -1,0 +1,53 @@
+"""What is looked for on behalf of a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from memory.messages import WireMessage, is_partial, role_of, text_of
+from memory.recall.contract import Question
+from memory.said import text_of_message
+
+__all__ = ("asks", "question_of")
+
+CONTEXT = 2_000
+"""Characters of the context of a question."""
+_ASKS = re.compile(
+    r"[?？]|\b(?:who|whom|whose|what|when|where|which|why|how|remind|remember|recall)\b"
+    r"|[吗谁哪]|什么|多少|怎么|怎样|如何|为何|几[个次点天月年岁号时]|记得|来着",
+    re.IGNORECASE,
+)
+
+
+def asks(text: str) -> bool:
+    """Return whether a message asks something, as far as a question mark or question word tells."""
+    return _ASKS.search(text) is not None
+
+
+def question_of(messages: Sequence[WireMessage], *, adopted: int) -> tuple[int, Question] | None:
+    """Return what to look for, and the place of the user message that it is on behalf of.
+
+    The context is the exchange that the turn had come to when the conversation was compacted last,
+    and nothing that came later: between two compactions the question stays the same, and with it
+    what was sent before.
+
+    Args:
+        messages: The messages without the head.
+        adopted: For how many of them the compaction was made.
+
+    Returns:
+        None where the user has said nothing, or where a reply has begun already.
+    """
+    if is_partial(messages):
+        return None
+    place = next(
+        (i for i in range(len(messages) - 1, -1, -1) if role_of(messages[i]) == "user"), None
+    )
+    if place is None:
+        return None
+    text = text_of(messages[place])
+    since = messages[place + 1 : adopted]
+    start = max((i for i, each in enumerate(since) if role_of(each) == "assistant"), default=0)
+    context = "\n".join(map(text_of_message, since[start:]))[-CONTEXT:]
+    return (place, Question(text=text, context=context)) if text.strip() else None
