@@ -25,7 +25,7 @@ from benchmarks._corpora import Recording, load, session_summaries
 from benchmarks._measures import count, shown
 from benchmarks._recall_scores import Places, Reading, Showing, Wanted, passages, score, wanted
 from benchmarks._stubs import Extractive, Recorded, Stub
-from memory.events import Compacted, Event
+from memory.events import Compacted, Event, Failed
 from memory.flow.recall import EXCERPT
 from memory.manager import MemoryManager
 from memory.messages import role_of
@@ -115,6 +115,7 @@ class Talk:
         requests: How many there were.
         compactions: How often it was compacted on the way.
         as_real: Whether the last question, asked again and put on record, was sent as before.
+        failed: Searches and everything else that failed and was left out.
     """
 
     id: str
@@ -125,6 +126,7 @@ class Talk:
     requests: int = 0
     compactions: int = 0
     as_real: bool = True
+    failed: int = 0
 
 
 def talk(
@@ -212,6 +214,7 @@ class _Interview:
             found.largest = max(found.largest, asked.tokens)
         if self._wanted:
             found.as_real = [*sent] == [*self._ask(self._wanted[-1])[0]]
+        found.failed = sum(isinstance(event, Failed) for event in self._events)
         return found
 
     def _compactions(self) -> int:

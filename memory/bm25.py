@@ -11,7 +11,18 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-__all__ = ("CANDIDATES", "DIGITS", "K1", "B", "damping", "gain", "rarest", "score", "telling")
+__all__ = (
+    "CANDIDATES",
+    "DIGITS",
+    "K1",
+    "B",
+    "damping",
+    "gain",
+    "ideal",
+    "rarest",
+    "score",
+    "telling",
+)
 
 K1 = 1.2
 """How much it counts that a term comes again."""
@@ -63,6 +74,20 @@ def score(held: Iterable[tuple[float, int]], damped: float) -> float:
     """
     # `fsum` is exact: a sum of floats depends on their order, and on the version of Python.
     return round(math.fsum(gain(weight, times, damped) for weight, times in held), DIGITS)
+
+
+def ideal(terms: Iterable[tuple[float, float]]) -> float:
+    """Return the score of a text that holds all of a question, endlessly often; never 0.
+
+    Only the terms count that have the highest weight: what stands around a question need not be
+    in its answer.
+
+    Args:
+        terms: The weight of each term, and how much it tells.
+    """
+    known = [*terms]
+    most = max((weight for weight, _ in known), default=0.0)
+    return (K1 + 1) * sum(weight * tells for weight, tells in known if weight == most) or 1.0
 
 
 def rarest(terms: Sequence[T], frequencies: Mapping[T, int]) -> tuple[T, ...]:

@@ -7,7 +7,6 @@ The response's own types are derived from, so neither httpx nor httpx2 is import
 
 from __future__ import annotations
 
-import zlib
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakValueDictionary, finalize
@@ -29,7 +28,6 @@ _kinds: WeakValueDictionary[type, type] = WeakValueDictionary()
 PREAMBLE = 160
 """Characters of text that are held back of a stream, since models announce a search before they
 call for it; what has more is an answer, and goes on as it comes."""
-_DEFLATED = frozenset({"gzip", "deflate"})
 
 Ending = Literal["read", "left", "broken"]
 """How reading a response ended: at its end, by the reader, or by an error."""
@@ -207,6 +205,7 @@ def peek(response: Any, tool: str, *, choice: int = 0) -> Reply | None:
 
     It is read to its end and closed then. Any other can be read as if nobody had touched it: what
     was read comes once more, in the same pieces, an error where it came, and the rest as it comes.
+    Of a compressed response, and of one that is no stream, nothing is known before its end.
 
     Args:
         response: An HTTP response that was not read yet.

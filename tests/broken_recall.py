@@ -5,7 +5,7 @@ from __future__ import annotations
 from broken_capabilities import Complete
 
 from memory.recall import Question, Ranking
-from memory.records import LogKey, Record, Turn
+from memory.records import LogKey, Turn
 from memory.testing.conformance.recall_oracle import expected_ranking
 
 __all__ = ("CountsTwice", "LooksAside", "LooksAtUnnamed", "LooksBack", "LooksLate")
@@ -26,11 +26,12 @@ class LooksBack(Complete):
 
     def lookup(self, key: LogKey, question: Question, *, limit: int) -> Ranking:
         """Return what was ever said."""
-        records: list[Record] = []
+        records: list[Turn] = []
+        end = 0
         for record in self.load(key).records if key.name else ():
-            end = records[-1].start + len(records[-1].messages) if records else 0  # type: ignore[union-attr]
             if isinstance(record, Turn):
                 records.append(Turn(start=max(record.start, end), messages=record.messages))
+                end = records[-1].start + len(record.messages)
         return expected_ranking(records, question, limit=max(limit, 0))
 
 

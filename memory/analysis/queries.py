@@ -25,6 +25,9 @@ TERMS = 64
 """Terms of a query: a longer one is a text that somebody pasted."""
 BESIDE = 0.5
 """How much a term counts that only the context of a question has."""
+AROUND = 0.25
+"""How much a term counts that stands beside the sentences of a message that ask something."""
+_SENTENCES = re.compile(r"(?<=[。！？\n])|(?<=[.!?])\s+")
 ALONE = 0.5
 """How much a character of a question counts that stands alone: it is in many other words."""
 _STARRED = re.compile(r"([^*]+)(\*?)")
@@ -104,15 +107,17 @@ class Query:
     def of_question(cls, text: str, context: str = "") -> Query:
         """Read a question that somebody asks in words, for a search of any of its terms.
 
-        Its function words are left out, unless there are no others. The first 64 terms count, those
-        of the question before those of the context.
+        Its function words are left out, unless there are no others. Where some of its sentences
+        end in a question mark, those come first, and terms that only others have count a quarter.
+        The first 64 terms count, those of the question before those of the context.
 
         Args:
             text: The question.
             context: What it was asked after; a term that only this has counts half.
         """
-        beside = (replace(term, weight=term.weight * BESIDE) for term in _telling(context))
-        found = _first(chain(_telling(text), beside))
+        asked, told = _parted(text[:ASKED])
+        around = _weighed(_telling(told), AROUND)
+        found = _first(chain(_telling(asked), around, _weighed(_telling(context), BESIDE)))
         return cls(found) if found else cls.parse(text)
 
     def __bool__(self) -> bool:
@@ -180,6 +185,19 @@ def _telling(text: str) -> Iterator[Term]:
                 yield from _of_run(piece) if unspaced else _of_word(piece)
         if whole:
             yield Term(whole)
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Return the sentences of a text that ask something, and the others; all where none does."""
+    sentences = _SENTENCES.split(text)
+    asked = [each for each in sentences if each.rstrip().endswith(("?", "？"))]
+    if not asked:
+        return text, ""
+    return "\n".join(asked), "\n".join(each for each in sentences if each not in asked)
+
+
+def _weighed(terms: Iterator[Term], weight: float) -> Iterator[Term]:
+    return (replace(term, weight=term.weight * weight) for term in terms)
 
 
 def _of_word(word: str) -> Iterator[Term]:

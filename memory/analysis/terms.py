@@ -12,7 +12,7 @@ from memory.analysis.stems import SURFACE, forms
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ("LONGEST", "SIZE", "chunks", "length_of", "terms_of", "written")
+__all__ = ("LONGEST", "SIZE", "chunks", "length_of", "plain", "terms_of", "written")
 
 LONGEST = 64
 """Characters of a term: what a longer word begins with. At most 256 bytes, where 2,046 fit."""
@@ -89,6 +89,11 @@ def written(text: str) -> str:
     if len(data) < SIZE:
         return terms
     return data[:SIZE].rpartition(b" ")[0].decode()
+
+
+def plain(term: str) -> bool:
+    """Return whether a term is a word or a pair of characters, and repeats no other."""
+    return len(term) > 1 and term[0] not in (SURFACE, WHOLE)
 
 
 def length_of(terms: str) -> int:

@@ -27,7 +27,7 @@ from memory.recall.excerpts import excerpt, weights_of
 from memory.recall.periods_calendar import Calendar, calendar
 from memory.recall.questions import asks, question_of
 from memory.recall.rendering import OPENING, Line, is_snippet, lines_of, snippet
-from memory.said import text_of_message
+from memory.said import searched_text, text_of_message
 from memory.view import View
 
 __all__ = ("Recollection", "recalled", "recollect", "searched", "without_snippets")
@@ -120,16 +120,18 @@ class _Search:
             digests=[each.digest for each in seen[: self.stop]],
             links=thread.links[: self.stop + 1],
             text=text_of_message,
-            role=role_of,
+            searched=searched_text,
+            role=_role,
         )
 
     def _usable(self, ranking: Ranking) -> Ranking:
         """Return what a retriever may have found, each message once."""
-        best = dict[int, float]()
-        for place, score in ranking:
+        best = dict[int, Found]()
+        for found in ranking:
+            place, score = found[0], found[1]
             if 0 <= place < self.stop and place != self.asked and math.isfinite(score):
-                best.setdefault(place, float(score))
-        return [Found(place, score) for place, score in best.items()]
+                best.setdefault(place, Found(*found))
+        return [*best.values()]
 
     def chosen(self, question: Question, ranking: Ranking, room: float) -> list[Choice]:
         """Return the passages that are shown."""
@@ -338,3 +340,7 @@ def _may_be(message: WireMessage) -> bool:
     """Return whether a message may be a snippet message, at the price of a look."""
     content = message.get("content")
     return isinstance(content, str) and content.startswith(OPENING)
+
+
+def _role(message: WireMessage) -> str:
+    return str(role_of(message))

@@ -175,9 +175,8 @@ def _asking(answer: Answer, offer: Offer) -> Reply | None:
 
 
 def _sent(loop: _Loop, fitted: Fitted) -> Flow[Answer]:
-    request = Round(
-        prompt=loop.prompt, fitted=fitted, completion=_completion(loop, fitted), tool=loop.offer.name
-    )
+    room, tool = _completion(loop, fitted), loop.offer.name
+    request = Round(prompt=loop.prompt, fitted=fitted, completion=room, tool=tool)
     return (yield from request.perform())
 
 
@@ -186,9 +185,7 @@ def _last(loop: _Loop, fitted: Fitted) -> Flow[tuple[Prompt, Fitted, Answer]]:
     prompt, alone = loop.prompt, loop.offer.alone
     if not alone:
         prompt = replace(prompt, tools=prompt.tools[:-1])
-    request = Round(
-        prompt=prompt, fitted=fitted, completion=_completion(loop, fitted), last=alone
-    )
+    request = Round(prompt=prompt, fitted=fitted, completion=_completion(loop, fitted), last=alone)
     return prompt, fitted, (yield from request.perform())
 
 
@@ -260,9 +257,7 @@ def _repeated(prompt: Prompt, message: WireMessage) -> WireMessage:
     return {"role": "assistant", **message, **thought}
 
 
-def _with(
-    loop: _Loop, fitted: Fitted, message: WireMessage, results: Mapping[str, str]
-) -> Fitted:
+def _with(loop: _Loop, fitted: Fitted, message: WireMessage, results: Mapping[str, str]) -> Fitted:
     """Return what was sent with a reply and a result for each of its calls, counted."""
     ours = {call["id"] for call in calls_of(message, loop.offer.name)}
     ids = [call["id"] for call in tool_calls(message)]

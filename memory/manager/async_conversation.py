@@ -9,7 +9,7 @@ from memory.flow import Outlook
 from memory.flow.control import compact, covering_segment, expand, forget, pin
 from memory.flow.conversation import add, fork, in_use, past, rewind, standing, undo
 from memory.flow.exporting import exported, restore
-from memory.manager.named import Named, copied, outlook_of, page
+from memory.manager.named import Named, copied, outlook_of, page, searched_for
 from memory.messages import WireMessage, wire
 from memory.records import Compaction, Forgotten, Hit, Match, Segment
 
@@ -72,6 +72,16 @@ class AsyncConversation(Named):
             StoreError: The store cannot be read.
         """
         return [*(await self._run(self._searched(query, match, limit).perform()))]
+
+    async def search_memory(
+        self, arguments: str | Mapping[str, Any], *, model: str = models.DEFAULT_MODEL
+    ) -> str:
+        """Return what answers a call of `search_memory`; see `Conversation.search_memory`.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return await self._run(searched_for(self._prompt(model), self._context, arguments))
 
     async def add(self, messages: Sequence[WireMessage]) -> int:
         """Add messages without asking for a reply; see `Conversation.add`.

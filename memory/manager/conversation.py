@@ -9,7 +9,7 @@ from memory.flow import Outlook
 from memory.flow.control import compact, covering_segment, expand, forget, pin
 from memory.flow.conversation import add, fork, in_use, past, rewind, standing, undo
 from memory.flow.exporting import exported, restore
-from memory.manager.named import Named, copied, outlook_of, page
+from memory.manager.named import Named, copied, outlook_of, page, searched_for
 from memory.messages import WireMessage, wire
 from memory.records import Compaction, Forgotten, Hit, Match, Segment
 
@@ -72,6 +72,24 @@ class Conversation(Named):
             StoreError: The store cannot be read.
         """
         return [*self._run(self._searched(query, match, limit).perform())]
+
+    def search_memory(
+        self, arguments: str | Mapping[str, Any], *, model: str = models.DEFAULT_MODEL
+    ) -> str:
+        """Return the content of the tool message that answers a call of `search_memory`.
+
+        For callers who answer the model themselves: `recall="tool"` without `execute`. Call and
+        answer go on record as any others, once you send the answer.
+
+        Args:
+            arguments: The arguments of the call, as the model wrote them. What cannot be read, or
+                asks for nothing, is answered with a text that says so.
+            model: The model that the conversation is sent to.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        return self._run(searched_for(self._prompt(model), self._context, arguments))
 
     def add(self, messages: Sequence[WireMessage]) -> int:
         """Add messages at the end without asking for a reply; return how many there are then.

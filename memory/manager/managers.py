@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import wait
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from memory import models
 from memory.closing import AsyncClosing, Closing
 from memory.drive import running_loop
 from memory.flow import CheckHealth, Outlook, fit, outlook
 from memory.flow.control import forget_user
+from memory.flow.searching import found_for
 from memory.handlers import AsyncHandler, Handler
 from memory.manager.async_conversation import AsyncConversation
 from memory.manager.base import Manager, ManagerOptions
@@ -23,7 +24,7 @@ from memory.records import Entry, Forgotten, Health, Hit, Match
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from memory.summarizers.contract import AsyncSummarizer, Summarizer
@@ -122,6 +123,27 @@ class MemoryManager(Closing, Manager):
             messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
         )
         return self.handler().run(outlook(prompt, self.context()))
+
+    def search_memory(
+        self,
+        arguments: str | Mapping[str, Any],
+        *,
+        messages: Sequence[WireMessage],
+        model: str = models.DEFAULT_MODEL,
+    ) -> str:
+        """Return the content of the tool message that answers a call of `search_memory`.
+
+        Args:
+            arguments: Those of the call, as the model wrote them; where they make no sense, the
+                answer says so.
+            messages: The whole conversation as you have it, with or without the call.
+            model: The model it is sent to.
+
+        Raises:
+            HistoryError: One of `messages` is not a mapping.
+        """
+        prompt = self._prompt(messages, model=model, tools=None, max_completion_tokens=None)
+        return self.handler().run(found_for(prompt, self.context(), arguments))
 
     def conversation(self, name: str, *, user: str | None = None) -> Conversation:
         """Return the conversation of that name, to look at, to change, or to enter.
@@ -293,6 +315,17 @@ class AsyncMemoryManager(AsyncClosing, Manager):
             messages, model=model, tools=tools, max_completion_tokens=max_completion_tokens
         )
         return await self.handler().run(outlook(prompt, self.context()))
+
+    async def search_memory(
+        self,
+        arguments: str | Mapping[str, Any],
+        *,
+        messages: Sequence[WireMessage],
+        model: str = models.DEFAULT_MODEL,
+    ) -> str:
+        """Return what answers a call of `search_memory`; see `MemoryManager.search_memory`."""
+        prompt = self._prompt(messages, model=model, tools=None, max_completion_tokens=None)
+        return await self.handler().run(found_for(prompt, self.context(), arguments))
 
     def conversation(self, name: str, *, user: str | None = None) -> AsyncConversation:
         """Return the conversation of that name; see `MemoryManager.conversation`.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from memory import models
 from memory.flow import Outlook, Prompt, Search, outlook
 from memory.flow.conversation import whole
+from memory.flow.searching import found_for
 from memory.manager.scope import address, check_match, enter, leave
 from memory.messages import WireMessage, clone
 from memory.records import Match
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from memory.manager.base import Manager
     from memory.redaction import Redact
 
-__all__ = ("Named", "copied", "outlook_of", "page")
+__all__ = ("Named", "copied", "outlook_of", "page", "searched_for")
 
 
 class Named:
@@ -97,6 +98,11 @@ class Named:
 def outlook_of(prompt: Prompt, context: Context) -> Flow[Outlook]:
     """Return what the next call of a conversation would do about the budget."""
     return (yield from outlook((yield from whole(prompt)), context))
+
+
+def searched_for(prompt: Prompt, context: Context, arguments: object) -> Flow[str]:
+    """Return what answers a call of `search_memory` in a conversation."""
+    return (yield from found_for((yield from whole(prompt)), context, arguments))
 
 
 def copied(messages: Sequence[WireMessage]) -> list[WireMessage]:

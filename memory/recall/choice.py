@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from memory.recall.contract import Found, Ranking
@@ -28,16 +28,17 @@ def relevance(
     the question stands in one message as well as in the view. The largest counts.
 
     Args:
-        rankings: What each retriever found, best first, with scores from 0 to 1.
+        rankings: What each retriever found, best first.
         hidden: Whether a message is not shown, by its place.
         asks: Whether the last message asks something; else it counts half.
     """
-    return max((_relevance(each, hidden) for each in rankings), default=0.0) * (1 if asks else TOLD)
+    best = max((_relevance(each, hidden) for each in rankings), default=0.0)
+    return best * (1.0 if asks else TOLD)
 
 
 def _relevance(ranking: Ranking, hidden: Callable[[int], bool]) -> float:
-    best = next((found.score for found in ranking if hidden(found.place)), 0.0)
-    shown = next((found.score for found in ranking if not hidden(found.place)), 0.0)
+    best = max((found.matched for found in ranking if hidden(found.place)), default=0.0)
+    shown = max((found.matched for found in ranking if not hidden(found.place)), default=0.0)
     if best <= 0:
         return 0.0
     return best * min(MOST, best / shown if shown > 0 else MOST)
@@ -96,7 +97,7 @@ def chosen(
         known: Texts that are shown already.
     """
     taken: dict[str, Choice] = {}
-    for place, score in found:
+    for place, score, _ in found:
         said = text(place)
         if not said or said in taken or said in known:
             continue
@@ -107,9 +108,3 @@ def chosen(
         if room <= 0:
             break
     return list(taken.values())
-
-
-def boosted(ranking: Ranking, factors: Mapping[int, float]) -> Ranking:
-    """Return a ranking in which the scores of some messages are multiplied, in its new order."""
-    scored = (Found(place, score * factors.get(place, 1.0)) for place, score in ranking)
-    return sorted(scored, key=lambda found: (-found.score, -found.place))

@@ -52,10 +52,17 @@ class Found(NamedTuple):
     """Which message, counted from 0 without the head."""
     score: float
     """How well: larger is better; comparable within one answer of one retriever only."""
+    match: float | None = None
+    """How much of the question it holds by itself, 0 to 1, where the score says more than that."""
+
+    @property
+    def matched(self) -> float:
+        """How much of the question it holds, as far as is known."""
+        return self.score if self.match is None else self.match
 
 
 Ranking = Sequence[Found]
-"""What one retriever found, best first, each message at most once."""
+"""What one retriever found, best first, each message at most once; scores from 0 to about 1."""
 
 
 class Passages(Sequence[Passage]):
@@ -68,6 +75,8 @@ class Passages(Sequence[Passage]):
             the same link at place n begin with the same n messages.
         text: What a message says.
         role: The role of a message.
+        searched: What it says for those who search by words, with the arguments of calls as they
+            are meant and not as JSON escapes them; None for `text`.
     """
 
     def __init__(
@@ -78,12 +87,14 @@ class Passages(Sequence[Passage]):
         links: Sequence[bytes],
         text: Callable[[WireMessage], str],
         role: Callable[[WireMessage], str],
+        searched: Callable[[WireMessage], str] | None = None,
     ) -> None:
         self.messages = messages
         self.digests = digests
         self.links = links
         self._text = text
         self._role = role
+        self._searched = searched or text
 
     @overload
     def __getitem__(self, place: int) -> Passage: ...
@@ -101,6 +112,10 @@ class Passages(Sequence[Passage]):
             text=self._text(message),
             digest=self.digests[index],
         )
+
+    def searched(self, place: int) -> str:
+        """Return what a message says for those who search by words."""
+        return self._searched(self.messages[place])
 
     def __len__(self) -> int:
         """Return how many messages there are."""

@@ -52,7 +52,7 @@ def dated(
         for place, score in scores.items()
     }
     spoken = [place for each in wanted for place in _places(each, dates, stop, said)][:MOST]
-    times = {place: ALONE * best for place in spoken} | times
+    times = dict.fromkeys(spoken, ALONE * best) | times
     ordered = (Found(place, score) for place, score in times.items())
     return sorted(ordered, key=lambda found: (-found.score, -found.place)), bool(spoken)
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from memory.retrievers.contract import AsyncRetriever, Preparing, Retriever
+from memory.retrievers.lexical import LexicalRetriever
 
-__all__ = ("AsyncRetriever", "Preparing", "Retriever")
+__all__ = ("AsyncRetriever", "LexicalRetriever", "Preparing", "Retriever")

@@ -11,13 +11,14 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from memory.analysis import Query, Term
-from memory.bm25 import CANDIDATES, damping, rarest, score, telling
+from memory.analysis import Query, Term, written
+from memory.bm25 import CANDIDATES, damping, ideal, rarest, score, telling
 from memory.recall import Found
+from memory.recall.feedback import BEST, expanded, matched, mentioned
 from memory.retrievers.postings import Held, Postings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from memory.recall import Passages, Question, Ranking
 
@@ -51,6 +52,9 @@ class LexicalRetriever:
             last is kept, however large.
     """
 
+    lexical = True
+    """A store that can search conversations by words may do the work of this one."""
+
     def __init__(self, *, room: int = ROOM) -> None:
         self._room = room
         self._lock = Lock()
@@ -72,7 +76,7 @@ class LexicalRetriever:
         known = self._claimed(passages.links)
         with known.lock:
             self._follow(known, passages)
-            return _ranked(known.postings, query, limit)
+            return _answered(known.postings, query, passages, limit)
 
     def prepare(self, passages: Passages) -> None:
         """Read what is new in a conversation."""
@@ -183,33 +187,45 @@ class _Conversation:
         self.postings.cut(shared)
         del self._links[shared * len(links[0]) :]
         for place in range(shared, len(passages)):
-            self.postings.add(passages[place].text)
+            self.postings.add(passages.searched(place))
             self._links += links[place + 1]
 
 
-def _ranked(postings: Postings, query: Query, limit: int) -> Ranking:
+def _answered(postings: Postings, query: Query, passages: Passages, limit: int) -> Ranking:
+    """Return what answers a question, asked a second time with words of its first answers."""
+    first = _ranked(postings, query)
+    answers = [(score, written(passages.searched(place))) for place, score, _ in first[:BEST]]
+    words = mentioned(query, answers)
+    frequencies = {word: len(postings.held(Term(word)).entries) for word in words}
+    more = expanded(query, words, frequencies, postings.documents)
+    best = ideal(
+        (term.weight, telling(postings.documents, len(postings.held(term).entries)))
+        for term in query.terms
+    )
+    return matched(first, _ranked(postings, more) if more != query else first, best, limit=limit)
+
+
+def _ranked(postings: Postings, query: Query) -> list[Found]:
     held = {term: postings.held(term) for term in query.terms}
     places = _candidates(held)
     average = postings.length / postings.documents if places else 0.0
-    weights = [
-        term.weight * telling(postings.documents, len(each.entries)) for term, each in held.items()
-    ]
-    counts = zip(*(each.counts(places) for each in held.values()), strict=True)
+    terms: dict[int, list[tuple[float, int]]] = {place: [] for place in places}
+    for term, each in held.items():
+        weight = term.weight * telling(postings.documents, len(each.entries))
+        for place, times in each.counts(places):
+            terms[place].append((weight, times))
     found = [
-        Found(
-            place,
-            score(zip(weights, times, strict=True), damping(postings.lengths[place], average)),
-        )
-        for place, times in zip(places, counts, strict=True)
+        Found(place, score(said, damping(postings.lengths[place], average)))
+        for place, said in terms.items()
     ]
     found.sort(key=lambda one: (-one.score, -one.place))
-    return tuple(found[:limit])
+    return found
 
 
-def _candidates(held: Mapping[Term, Held]) -> Collection[int]:
+def _candidates(held: Mapping[Term, Held]) -> set[int]:
     """Return where the messages are that are ranked."""
     frequencies = Counter({term: len(each.entries) for term, each in held.items()})
     terms = rarest([term for term in held if frequencies[term]], frequencies)
     if len(terms) == 1:
-        return held[terms[0]].newest(CANDIDATES)
-    return sorted({place for term in terms for place in held[term].places})
+        return {*held[terms[0]].newest(CANDIDATES)}
+    return {place for term in terms for place in held[term].places}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from memory.analysis import Term, length_of, written
@@ -22,6 +22,8 @@ __all__ = ("Held", "Postings")
 _BITS = 5
 _MOST = (1 << _BITS) - 1
 """What stands for this count and all above."""
+SPARSE = 8
+"""A search for one place takes as long as a look at so many."""
 _TERM = 240
 """Bytes of a term: its text, its array, and its places in a dict and a list."""
 _ENTRY = 5
@@ -45,12 +47,20 @@ class Held(NamedTuple):
         """Return the last places."""
         return [entry >> _BITS for entry in self.entries[-number:]]
 
-    def counts(self, places: Collection[int]) -> list[int]:
-        """Return how often each of these places holds it."""
-        if len(self.entries) <= len(places):
-            known = {entry >> _BITS: entry & _MOST for entry in self.entries}
-            return [self._exact(place, known.get(place, 0)) for place in places]
-        return [self._count(place) for place in places]
+    def counts(self, places: Collection[int]) -> Iterator[tuple[int, int]]:
+        """Yield those of some places that hold it, each with how often.
+
+        Args:
+            places: Which are asked about; quick to look in.
+        """
+        if len(self.entries) <= SPARSE * len(places):
+            for entry in self.entries:
+                if (place := entry >> _BITS) in places:
+                    yield place, self._exact(place, entry & _MOST)
+            return
+        for place in places:
+            if count := self._count(place):
+                yield place, count
 
     def _count(self, place: int) -> int:
         at = bisect_left(self.entries, place << _BITS)
@@ -153,7 +163,6 @@ class Postings:
         for term in self._beginning.get(text[0], ()):
             if term.startswith(text):
                 held = self.held(Term(term))
-                places = [*held.places]
-                for place, count in zip(places, held.counts(places), strict=True):
+                for place, count in held.counts({*held.places}):
                     found[place] += count
         return found

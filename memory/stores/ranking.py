@@ -103,10 +103,11 @@ def rank(
 
 def _score(text: str, weights: Iterable[tuple[Term, float]], average: float) -> float:
     words = text.split(" ")
-    held = (
-        (weight, term.count(words) if term.prefix else words.count(term.text))
+    held = [
+        (weight, times)
         for term, weight in weights
-    )
+        if (times := term.count(words) if term.prefix else words.count(term.text))
+    ]
     return score(held, damping(length_of(text), average))
 
 
