@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, Final
 
 from openai import OpenAI
 from openai.types.chat import ChatCompletion
 
 from benchmarks._cost_runs import BUDGET, Ears
+from benchmarks._report import Check, Figure, Op, Row
 from benchmarks._trial import HTTP, KEY, OFF
 from memory import wrap
 from memory.events import Event, Recalled
@@ -22,10 +24,21 @@ from memory.testing import FakeKimi
 from memory.tuning.bills import Bill, billed
 from memory.tuning.prices import TARIFFS, Tariff
 
-__all__ = ("PRICES", "Expense", "expense", "tariff")
+__all__ = ("PRICES", "RECALL", "Expense", "checks", "expense", "figures", "rows", "tariff")
 
 PRICES: Final = "k2.6"
 """The price file."""
+POINTS: Final = 3.0
+"""Percentage points of the prompt tokens by which the cached share may fall."""
+DEARER: Final = 1.08
+"""What it may cost, as a share of what it costs without."""
+OFF_LABEL: Final = "off"
+ON_LABEL: Final = "auto"
+RECALL: Final[Mapping[str, Mapping[str, Any]]] = {
+    OFF_LABEL: {},
+    ON_LABEL: {"recall": "auto"},
+}
+"""The settings by the value of `recall`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +98,73 @@ def expense(conversation: Mapping[str, Any], options: Mapping[str, Any], *, mode
         searches=len(recalls.tokens),
         snippets=tuple(each for each in recalls.tokens if each),
     )
+
+
+def rows(found: Mapping[str, Sequence[Expense]]) -> list[Row]:
+    """Return what conversations cost, by the value of the setting `recall`."""
+    return [_row(label, each) for label, each in found.items()]
+
+
+def _row(label: str, found: Sequence[Expense]) -> Row:
+    bill = sum((each.bill for each in found), Bill())
+    turns, _, summaries, merges = bill.requests
+    snippets = [tokens for each in found for tokens in each.snippets]
+    dollars = tariff().dollars(bill.volume)
+    return {
+        "recall": label,
+        "conversations": len(found),
+        "requests": turns,
+        "USD": dollars,
+        "USD / 1,000": 1_000 * dollars / turns,
+        "cached": 100 * bill.cached_share,
+        "shared": 100 * bill.shared_share,
+        "prompt tokens": bill.volume.prompt,
+        "searches": sum(each.searches for each in found),
+        "with a snippet": len(snippets),
+        "tokens of a snippet": fmean(snippets) if snippets else None,
+        "compactions": sum(each.compactions for each in found),
+        "summaries": summaries,
+        "merges": merges,
+        "largest prompt": bill.largest,
+        "refused": bill.refused,
+    }
+
+
+def checks(found: Mapping[str, Sequence[Expense]]) -> list[Check]:
+    """Return what has to hold of the costs."""
+    on, off = _row(ON_LABEL, found[ON_LABEL]), _row(OFF_LABEL, found[OFF_LABEL])
+    name = f"tau-bench chained, {BUDGET:,} tokens, {PRICES}"
+    figures: tuple[tuple[str, float, Op, float], ...] = (
+        ("points by which the cached share falls", off["cached"] - on["cached"], "<=", POINTS),
+        ("USD of those without recall", on["USD"] / off["USD"], "<=", DEARER),
+        ("tokens of the largest prompt", on["largest prompt"], "<=", BUDGET),
+        ("requests refused", on["refused"], "==", 0),
+        ("requests that something was looked for", on["searches"], ">=", 1),
+    )
+    return [
+        Check(name=f"{name}: {what}", value=value, op=op, bound=bound)
+        for what, value, op, bound in figures
+    ]
+
+
+def figures(found: Mapping[str, Sequence[Expense]]) -> list[Figure]:
+    """Return what the costs are measured for; the floor is recall off."""
+    on, off = _row(ON_LABEL, found[ON_LABEL]), _row(OFF_LABEL, found[OFF_LABEL])
+    units = {"USD / 1,000": "USD", "cached": "%"}
+    beside = [
+        Figure(name=f"tau-bench, {name}", value=on[name], unit=unit, floor=off[name])
+        for name, unit in units.items()
+    ]
+    share = 100 * on["USD"] / off["USD"]
+    return [
+        *beside,
+        Figure(name="tau-bench, USD of those without recall", value=share, unit="%", floor=100.0),
+        Figure(
+            name="tau-bench, requests with a snippet",
+            value=100 * on["with a snippet"] / on["requests"],
+            unit="%",
+        ),
+    ]
 
 
 def _body(step: Step, model: str) -> dict[str, Any]:

@@ -4,7 +4,10 @@ Each conversation is sent in each mode of recall and each style of call, request
 budget at which it has to be compacted. The server is one that refuses what Kimi refuses. With
 recall as a tool it searches whenever it can, and the client runs the searches; what such a request
 is judged by is the conversation with the search and its answer. The promises are those of
-`memory.invariants`, judged with `memory.witness` from what arrived.
+`memory.invariants`, judged with `memory.witness` from what arrived. Those that take several
+requests, such as that the same input makes the same view again, are judged by the harness that
+`kimi-memory check` is made of, without a client: it makes each request again, goes back, edits, and
+opens the memory anew.
 """
 
 from __future__ import annotations
@@ -14,34 +17,50 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from benchmarks._corpora import rows
+from openai import AsyncStream, Stream
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from benchmarks._corpora import rows as corpus_rows
+from benchmarks._report import Check, Row
 from benchmarks._trial import MODEL, OFF, Trial, finished, read, settled
-from memory import wrap
+from memory import MemoryManager, wrap
 from memory.client import manager_of
 from memory.errors import BudgetError
-from memory.events import Event, Failed
+from memory.events import Event, Failed, Recalled
 from memory.invariants import violations
 from memory.messages import text_of
 from memory.recall import is_snippet
 from memory.replay import Step, join, steps
 from memory.testing import FakeKimi, Served
-from memory.testing.transcripts import random_budget
+from memory.testing.transcripts import check_transcript, random_budget
 from memory.witness import witness
 
-__all__ = ("CORPORA", "MODES", "STYLES", "Sent", "Style", "replayed")
+__all__ = (
+    "CORPORA",
+    "MODES",
+    "STYLES",
+    "Key",
+    "Sent",
+    "Style",
+    "checks",
+    "harnessed",
+    "replayed",
+    "rows",
+)
 
 CORPORA: Final = (
     *("locomo", "beam_100k", "zh_haystack", "tau_airline"),
     *("bfcl_multi_turn", "swe_agent", "bfcl_memory"),
 )
 MODES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "auto": {"recall": "auto"},
+    "auto": {"recall": "auto", "recall_floor": 0.0},
     "tool": {"recall": "tool", "execute": True},
 }
-"""The settings of each mode, by its label."""
+"""The settings of each mode, by its label; with the floor at 0 something comes back most times."""
 TOOL: Final = "search_memory"
 """How the name of the tool begins; one that the caller has already gets another ending."""
 QUERY: Final = 200
@@ -94,6 +113,109 @@ class Sent:
     broken: Counter[str] = field(default_factory=Counter)
 
 
+Key = tuple[str, str, Style]
+"""Corpus, mode and style."""
+
+
+def rows(found: Mapping[Key, Sent], harness: Mapping[str, Sent]) -> list[Row]:
+    """Return what came of each corpus, mode and style, and of each corpus in the harness."""
+    return [
+        *(_row(corpus, mode, str(style), sent) for (corpus, mode, style), sent in found.items()),
+        *(_row(corpus, "auto", "harness", sent) for corpus, sent in harness.items()),
+    ]
+
+
+def _row(corpus: str, mode: str, style: str, sent: Sent) -> Row:
+    return {
+        "corpus": corpus,
+        "recall": mode,
+        "style": style,
+        **{name: getattr(sent, name) for name in _SHOWN},
+        "failed": sent.failed.total(),
+        "promises broken": sent.broken.total(),
+        "which": ", ".join(sorted({*sent.failed, *sent.broken})),
+    }
+
+
+_SHOWN: Final = (
+    *("conversations", "requests", "arrived", "compacted", "snippets", "searches"),
+    *("rejected", "over", "impossible"),
+)
+
+
+def checks(found: Mapping[Key, Sent], harness: Mapping[str, Sent]) -> list[Check]:
+    """Return what has to hold: nothing is refused, and every mode and style was put to the test."""
+    sent, judged = list(found.values()), list(harness.values())
+    bad = {
+        "requests rejected": sum(each.rejected for each in sent),
+        "requests over budget": sum(each.over for each in sent),
+        "promises broken": sum(each.broken.total() for each in sent),
+        "calls and searches that failed": sum(each.failed.total() for each in sent),
+    }
+    name = "all recorded conversations, recall on"
+    return [
+        *(Check(name=f"{name}: {k}", value=v, op="==", bound=0) for k, v in bad.items()),
+        *(_tested(found, mode, style) for mode in MODES for style in STYLES),
+        Check(
+            name=f"{name}, harness: promises broken",
+            value=sum(each.broken.total() for each in judged),
+            op="==",
+            bound=0,
+        ),
+        Check(
+            name=f"{name}, harness: requests in which something came back",
+            value=sum(each.snippets for each in judged),
+            op=">=",
+            bound=1,
+        ),
+    ]
+
+
+def _tested(found: Mapping[Key, Sent], mode: str, style: Style) -> Check:
+    mine = [sent for (_, other, how), sent in found.items() if (other, how) == (mode, style)]
+    recalled = sum(each.snippets + each.searches for each in mine)
+    text = f"recall {mode}, {style}: requests in which something came back"
+    return Check(name=text, value=recalled, op=">=", bound=1)
+
+
+def harnessed(data: Path, corpus: str, *, cuts: int, limit: int | None = None) -> Sent:
+    """Judge the conversations of a corpus by the harness, with recall on.
+
+    Args:
+        data: The directory of the corpora.
+        corpus: Which.
+        cuts: How many requests of a conversation are made, before edits.
+        limit: The most conversations; None for all.
+    """
+    found = Sent()
+    for conversation in join(corpus_rows(data, corpus, limit=limit), chain=1):
+        whole = _whole(conversation, list(steps(conversation)))
+        made = partial(_manager, found)
+        report = check_transcript(
+            whole, budget=random_budget(whole), cuts=cuts, manager_factory=made
+        )
+        found.conversations += report.conversations
+        found.requests += report.requests
+        found.impossible += report.too_large
+        found.compacted += report.compactions
+        found.broken.update(each.check for each in report.violations)
+    return found
+
+
+def _manager(found: Sent, **options: Any) -> MemoryManager:
+    """Return a manager with recall whose snippets are counted."""
+
+    def told(event: Event) -> None:
+        found.snippets += isinstance(event, Recalled) and event.tokens > 0
+
+    return MemoryManager(**{**options, **MODES["auto"], "hooks": (*options["hooks"], told)})
+
+
+def _whole(conversation: Mapping[str, Any], found: Sequence[Step]) -> dict[str, Any]:
+    tools = [*found[-1].tools]
+    return {"id": conversation["id"], "messages": [*found[-1].messages], "tools": tools}
+
+
 def replayed(
     data: Path, corpus: str, mode: str, style: Style, *, most: int, limit: int | None = None
 ) -> Sent:
@@ -108,7 +230,7 @@ def replayed(
         limit: The most conversations; None for all.
     """
     found = Sent()
-    for conversation in join(rows(data, corpus, limit=limit), chain=1):
+    for conversation in join(corpus_rows(data, corpus, limit=limit), chain=1):
         _Replay(conversation, mode, style, found).run(most)
         found.conversations += 1
     return found
@@ -121,10 +243,8 @@ class _Replay:
         self, conversation: Mapping[str, Any], mode: str, style: Style, found: Sent
     ) -> None:
         self._steps = list(steps(conversation))
-        tools = [*self._steps[-1].tools]
-        whole = {"messages": [*self._steps[-1].messages], **({"tools": tools} if tools else {})}
         self._style, self._found = style, found
-        self._budget = random_budget(whole)
+        self._budget = random_budget(_whole(conversation, self._steps))
         self._fake = FakeKimi(reply=_reply)
         self._trial = Trial(asynchronous=style.asynchronous, memory=self._wrapped, fake=self._fake)
         self._options = MODES[mode]
@@ -160,14 +280,18 @@ class _Replay:
             self._judge(step, self._fake.requests[before:])
 
     async def _asked(self, step: Step) -> None:
-        given: dict[str, Any] = {"model": MODEL, "messages": [*step.messages], "extra_body": OFF}
+        given = {"model": MODEL, "messages": [*step.messages], **OFF}
         if step.tools:
             given["tools"] = [*step.tools]
-        create = self._trial.client.chat.completions.create
+        # `create` would look into every message for keys to rename: most of the time it takes.
+        post = partial(self._trial.client.post, "/chat/completions", cast_to=ChatCompletion)
         if self._style.stream:
-            await read(await settled(create(**given, stream=True)))
+            kind: Any = AsyncStream if self._style.asynchronous else Stream
+            body = {**given, "stream": True}
+            reply = post(body=body, stream=True, stream_cls=kind[ChatCompletionChunk])
+            await read(await settled(reply))
         else:
-            await settled(create(**given))
+            await settled(post(body=given))
 
     def _judge(self, step: Step, arrived: Sequence[Served]) -> None:
         found = self._found
@@ -186,7 +310,7 @@ class _Replay:
         found.over += served.prompt_tokens > self._budget
         manager = manager_of(self._trial.client)
         sending = witness(manager, given, sent, tokens=served.prompt_tokens, limit=self._budget)
-        found.broken.update(violations(sending))
+        found.broken.update(violations(sending).keys())
 
 
 def _reply(body: Mapping[str, Any]) -> str | dict[str, Any]:

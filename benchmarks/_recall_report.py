@@ -272,6 +272,8 @@ def figures(
 
 def _recall_figures(found: Talks) -> Iterator[Figure]:
     for row in recall_rows(found):
+        if row["settings"] != AUTO and row["reading"] != CORPORA[row["corpus"]].readings[0]:
+            continue  # the rows have them
         yield Figure(
             name=f"{row['corpus']}, {row['settings']}, {row['reading']}",
             value=row["sent"],

@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks import _report_plots, _report_plots_defaults, _report_plots_peers
+from benchmarks import (
+    _report_plots,
+    _report_plots_defaults,
+    _report_plots_peers,
+    _report_plots_recall,
+)
 
 __all__ = ("SECTIONS", "Plot", "Rows", "Section")
 
@@ -103,6 +108,62 @@ The floor is a window of the last messages with the same budget, the ceiling is 
                 alternative="Recall between the floor and the ceiling, with intervals",
                 draw=_report_plots.ranges,
                 needs="recall, LoCoMo",
+            ),
+        ),
+    ),
+    Section(
+        benchmark="recall",
+        title="Recall",
+        introduction="""\
+What comes back of what was compacted, and what does it cost?
+Recorded conversations run with `recall="auto"`, and every question about them is appended as the \
+last message; what is sent for it is searched for its answer or its evidence.
+The floor is the latest messages that the budget has room for, the ceiling the full text; random \
+snippets are as many tokens of other originals in the place of those recalled.
+The share of the budget is measured on a part of the conversations.""",
+        plots=(
+            Plot(
+                name="recall",
+                alternative="What is found with recall, beside chance, floor and ceiling",
+                draw=_report_plots_recall.beside,
+                needs="recall",
+            ),
+            Plot(
+                name="recall-share",
+                alternative="What is found by the share of the budget, one line a corpus",
+                draw=_report_plots_recall.shares,
+                needs="share of the budget",
+            ),
+        ),
+        rows=(
+            Rows(
+                heading="recall",
+                columns=(
+                    *("corpus", "budget", "settings", "reading", "sent", "last n"),
+                    *("random turns", "random snippets", "full", "probes"),
+                ),
+            ),
+            Rows(
+                heading="kinds of questions",
+                columns=(
+                    *("corpus", "settings", "kind", "sent", "last n", "random snippets"),
+                    *("full", "probes"),
+                ),
+            ),
+            Rows(
+                heading="what was sent",
+                columns=(
+                    *("corpus", "settings", "conversations", "with snippets", "compactions"),
+                    *("questions", "questions with snippets", "tokens", "of them snippets"),
+                    *("passages", "questions that compact"),
+                ),
+            ),
+            Rows(
+                heading="cost",
+                columns=(
+                    *("recall", "requests", "USD / 1,000", "cached", "with a snippet"),
+                    *("tokens of a snippet", "compactions", "summaries"),
+                ),
             ),
         ),
     ),

@@ -70,6 +70,14 @@ BENCHMARKS: Final = _tabled(
             *("zh_haystack", "swe_agent", "locomo", "bfcl_memory"),
         ),
     ),
+    Benchmark(
+        name="recall",
+        corpora=(
+            *("locomo", "locomo_recorded_summaries", "beam_100k", "zh_haystack", "tau_airline"),
+            *("bfcl_multi_turn", "swe_agent", "bfcl_memory"),
+        ),
+        timed=True,
+    ),
     Benchmark(name="overhead", timed=True),
     Benchmark(name="stores", timed=True),
     Benchmark(name="scale", timed=True),

@@ -79,15 +79,15 @@ def score(held: Iterable[tuple[float, int]], damped: float) -> float:
 def ideal(terms: Iterable[tuple[float, float]]) -> float:
     """Return the score of a text that holds all of a question, endlessly often; never 0.
 
-    Only the terms count that have the highest weight: what stands around a question need not be
-    in its answer.
+    Terms that weigh less than half of the heaviest do not count: what stands around a question need
+    not be in its answer.
 
     Args:
         terms: The weight of each term, and how much it tells.
     """
     known = [*terms]
     most = max((weight for weight, _ in known), default=0.0)
-    return (K1 + 1) * sum(weight * tells for weight, tells in known if weight == most) or 1.0
+    return (K1 + 1) * sum(weight * tells for weight, tells in known if weight * 2 >= most) or 1.0
 
 
 def rarest(terms: Sequence[T], frequencies: Mapping[T, int]) -> tuple[T, ...]:

@@ -119,7 +119,7 @@ class Settings:
         recall: Whether originals that were compacted come back: `"auto"`, those that a prompt
             asks for, within its budget; `"tool"`, those that the model searches for with a tool
             that it is offered; or `"off"`.
-        recall_share: The most that they may have of the limit; half of that is kept free for
+        recall_share: The most that they may have of the limit; a quarter of that is kept free for
             them at all times.
         recall_floor: How relevant the best of them has to be for any to be shown, where 0 is
             anything and 1 is a message that has all of the question: see `memory.recall`.
@@ -151,7 +151,7 @@ class Settings:
     check: Severity = "off"
     recall: RecallMode = "off"
     recall_share: float = 0.2
-    recall_floor: float = 0.3
+    recall_floor: float = 0.5
     recall_rounds: int = 3
     execute: bool = False
 
@@ -273,7 +273,7 @@ class Settings:
             clear_tool_results=self.clear_tool_results,
             oversize=self.oversize,
             reply_reserve=self.reply_reserve,
-            reserved=self.recall_share / 2 if self.recall == "auto" else 0.0,
+            reserved=self.recall_share / 4 if self.recall == "auto" else 0.0,
         )
 
 

@@ -221,6 +221,9 @@ def peek(response: Any, tool: str, *, choice: int = 0) -> Reply | None:
                 break
     except Exception as error:  # noqa: BLE001  # the reader is to get it
         held.error = error
+    except BaseException:
+        response.close()  # nobody will read it
+        raise
     reply = None if held.error else glance.reply()
     if reply is not None:
         response.close()
@@ -245,6 +248,9 @@ async def apeek(response: Any, tool: str, *, choice: int = 0) -> Reply | None:
                 break
     except Exception as error:  # noqa: BLE001  # the reader is to get it
         held.error = error
+    except BaseException:
+        await response.aclose()  # nobody will read it
+        raise
     reply = None if held.error else glance.reply()
     if reply is not None:
         await response.aclose()

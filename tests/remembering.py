@@ -75,3 +75,8 @@ def bodies(fake: FakeKimi) -> list[Any]:
 def offered(body: Any) -> list[str]:
     """Return the names of the tools of a request."""
     return [tool["function"]["name"] for tool in body.get("tools") or ()]
+
+
+def text_of(stream: Any) -> str:
+    """Return the text of a stream."""
+    return "".join(each.choices[0].delta.content or "" for each in stream if each.choices)

@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from chats import NAME as CONVERSATION
 from fake_kimi_requests import OFF
-from kimi_clients import MODEL, TOOLS, Shelf, ask, ask_async, httpx_library, summaries
+from kimi_clients import MODEL, TOOLS, Shelf, ask, httpx_library
 from openai.types.chat import ChatCompletion
 from remembering import (
     FACT,
@@ -23,12 +22,11 @@ from remembering import (
     remembering_async,
     searching,
     server,
+    text_of,
 )
 
-from memory.client import manager_of
-from memory.events import Failed, MemorySearched
+from memory.events import Failed
 from memory.recall.tool import FAILED, LAST, NAME, WAITING
-from memory.testing import FakeKimi, Fault
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI
@@ -47,11 +45,6 @@ def parsed(client: OpenAI) -> str:
     reply = client.chat.completions.parse(**GIVEN, response_format=Shelf)
     assert Shelf(crate=1, shelf=7) == reply.choices[0].message.parsed
     return str(reply.choices[0].message.content)
-
-
-def text_of(stream: Any) -> str:
-    """Return the text of a stream."""
-    return "".join(each.choices[0].delta.content or "" for each in stream if each.choices)
 
 
 def streamed(client: OpenAI) -> str:
@@ -322,95 +315,3 @@ def test_a_search_that_fails_is_told_to_the_hooks() -> None:
     client, hook = remembering(server(), retrievers=[Broken()])
     ask(client, LONG)
     assert ["TypeError"] == [event.error for event in hook.drain() if isinstance(event, Failed)]
-
-
-@pytest.mark.parametrize("budget", [500, 700, 1_000, 2_000])
-def test_every_request_is_within_the_budget(budget: int) -> None:
-    """As the server counts it."""
-    fake = server(searching(99))
-    ask(remembering(fake, budget=budget, recall_rounds=9)[0], LONG)
-    most = max(r.prompt_tokens for r in fake.requests if r.kind == "chat")
-    assert most <= budget
-
-
-def test_the_reply_that_was_cut_off_is_not_answered() -> None:
-    """A call without the end of its arguments is no call."""
-    fake = server(lambda _: {"role": "assistant", "content": "x " * 400})
-    reply = ask(remembering(fake)[0], LONG, max_completion_tokens=20)
-    assert "length" == reply.choices[0].finish_reason
-
-
-def test_an_error_of_a_round_is_the_callers() -> None:
-    """As that of any request."""
-    fake = server()
-    client, _ = remembering(fake)
-    ask(client, LONG[:3])  # what was sent before is no matter
-    fake.fail_next(Fault.SERVER_ERROR, only="chat")
-    with pytest.raises(Exception, match="500"):
-        ask(client, LONG)
-
-
-def test_what_the_rounds_cost_is_told() -> None:
-    """Beside the usage of the reply that the caller gets."""
-    fake = server(searching(2))
-    client, hook = remembering(fake)
-    ask(client, LONG)
-    rounds = [r for r in fake.requests if r.kind == "chat"][:-1]
-    cost = sum(r.prompt_tokens + r.completion_tokens for r in rounds)
-    told = [e for e in hook.drain() if isinstance(e, MemorySearched)]
-    assert [(2, cost)] == [(event.rounds, event.tokens) for event in told]
-
-
-def test_rounds_are_learnt_from() -> None:
-    """After a search the count of what was sent is the server's."""
-    fake = server()
-    client, _ = remembering(fake, tokenizer=lambda text: [0] * (len(text) // 3))
-    ask(client, LONG)
-    body = bodies(fake)[-1]
-    counted = manager_of(client).count(body["messages"], tools=body["tools"], thinking=False)
-    assert fake.requests[-1].prompt_tokens == counted.total
-
-
-@pytest.mark.parametrize("style", [{}, {"stream": True}])
-def test_a_conversation_keeps_the_last_reply_only(style: dict[str, Any]) -> None:
-    """Rounds are no turns."""
-    fake = server()
-    client, _ = remembering(fake, conversation=CONVERSATION)
-    reply = ask(client, LONG, **style)
-    text_of(reply) if style else None
-    manager: Any = manager_of(client)
-    history = manager.conversation(CONVERSATION).history()
-    assert [*LONG[1:], {"role": "assistant", "content": SAID}] == history
-
-
-def test_a_conversation_goes_on_after_a_search() -> None:
-    """Nothing waits for the result of a call that nobody has seen."""
-    fake = server()
-    client, _ = remembering(fake, conversation=CONVERSATION)
-    ask(client, LONG)
-    assert SAID == ask(client, [LONG[-1]]).choices[0].message.content
-
-
-def test_rounds_are_not_summarised() -> None:
-    """They are part of nothing that lasts."""
-    fake = server()
-    client, _ = remembering(fake, conversation=CONVERSATION)
-    for turn in range(3):
-        ask(
-            client,
-            [*LONG, {"role": "user", "content": f"And crate {turn}?"}] if not turn else [LONG[-1]],
-        )
-    assert NAME not in str([body["messages"] for body in summaries(fake)])
-
-
-async def _searched_async(fake: FakeKimi) -> Any:
-    client, _ = remembering_async(fake, conversation=CONVERSATION)
-    await ask_async(client, LONG)
-    manager: Any = manager_of(client)
-    return await manager.conversation(CONVERSATION).history()
-
-
-def test_an_asynchronous_conversation_keeps_it_too() -> None:
-    """As the synchronous one."""
-    history = asyncio.run(_searched_async(server()))
-    assert [*LONG[1:], {"role": "assistant", "content": SAID}] == history

@@ -10,7 +10,7 @@ from fake_kimi_requests import OFF, user
 from kimi_clients import MODEL, TOOLS, ask, sent, summaries, talk
 from remembering import LONG, a_call, asking, bodies, offered, remembering, server
 
-from memory.client import manager_of
+from memory import MemoryManager
 from memory.events import Counted, Skipped
 from memory.recall.tool import MOST, NAME, declaration
 from memory.testing import FakeKimi
@@ -138,7 +138,8 @@ def test_callers_who_answer_themselves_may_have_several_choices() -> None:
 def test_the_responses_api_is_left_alone() -> None:
     """The tool is a function of chat completions."""
     fake = quiet()
-    remembering(fake)[0].responses.create(model=MODEL, input=[user("Where is crate 1?")])
+    create: Any = remembering(fake)[0].responses.create
+    create(model=MODEL, input=[user("Where is crate 1?")])
     assert [] == offered(fake.requests[-1].body)
 
 
@@ -152,11 +153,11 @@ def test_a_summary_is_asked_for_with_it() -> None:
 def test_it_is_part_of_what_is_counted() -> None:
     """The budget holds with it."""
     counted = []
-    for options in ({}, {"recall": "off", "execute": False}):
-        client, hook = remembering(quiet(), **options)
+    for recall in ("tool", "off"):
+        client, hook = remembering(quiet(), recall=recall, execute=False)
         ask(client, LONG)
         counted.append(next(e.tokens for e in hook.drain() if isinstance(e, Counted)))
-    cost = manager_of(client).count([], tools=[declaration()]).tools
+    cost = MemoryManager(hooks=()).count([], tools=[declaration()]).tools
     assert cost == counted[0] - counted[1]
 
 

@@ -31,6 +31,7 @@ from memory.recall.tool import NAME
 from memory.tee import PREAMBLE
 from memory.testing import FakeKimi
 from memory.testing.kimi_encoding import Coding
+from memory.testing.kimi_reply import REASONING
 
 SHORT = talk(2)
 TEXT = "Crate 1 stands on shelf 7, and nobody has touched it since the day it came in. " * 5
@@ -133,6 +134,13 @@ def test_thoughts_are_not_text() -> None:
     assert SAID == "".join(each.choices[0].delta.content or "" for each in stream)
 
 
+def test_the_thought_of_a_streamed_search_is_sent_back() -> None:
+    """A thinking model refuses its own calls without it."""
+    fake = FakeKimi(reply=searching())
+    list(ask(remembering(fake)[0], LONG, stream=True, extra_body={}))
+    assert REASONING == fake.requests[-1].body["messages"][-2]["reasoning_content"]
+
+
 def test_a_search_may_be_announced() -> None:
     """The caller sees what was found out, and not the announcement."""
     given = [chunk({"content": "Let me look that up."}), *search_stream()]
@@ -189,7 +197,7 @@ def test_an_error_comes_where_it_came() -> None:
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_a_compressed_stream_is_understood(coding: Coding) -> None:
     """At its end."""
-    fake = FakeKimi(reply=searching(), encoding=coding)
+    fake = FakeKimi(reply=searching(), compress=coding)
     stream = ask(remembering(fake)[0], LONG, stream=True)
     assert SAID == "".join(each.choices[0].delta.content or "" for each in stream if each.choices)
 
@@ -231,6 +239,23 @@ def test_usage_of_the_last_round_is_in_its_stream() -> None:
     more: Any = {"stream_options": {"include_usage": True}}
     last = list(ask(client, LONG, stream=True, **more))[-1]
     assert fake.requests[-1].prompt_tokens == last.usage.prompt_tokens
+
+
+class Interrupted(Live):
+    """A stream amid which the user presses a key."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return one piece."""
+        yield chunk({"content": "Yes"})
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_closes_the_source() -> None:
+    """Nobody will read it."""
+    source = Interrupted([])
+    with pytest.raises(KeyboardInterrupt):
+        opened(served(source))
+    assert source.closed
 
 
 class AsyncLive(httpx_library.AsyncByteStream):
@@ -291,6 +316,27 @@ def test_an_asynchronous_search_is_closed() -> None:
         return "".join([each.choices[0].delta.content or "" async for each in stream])
 
     assert (SAID, True) == (asyncio.run(main()), source.closed)
+
+
+class Hanging(AsyncLive):
+    """A stream that never goes on."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return one piece."""
+        yield chunk({"content": "Yes"})
+        await asyncio.sleep(60)
+
+
+def test_a_cancelled_look_closes_the_source() -> None:
+    """Nobody will read it."""
+    source = Hanging([])
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(opened_async(source), 0.05)
+
+    asyncio.run(main())
+    assert source.closed
 
 
 def test_an_asynchronous_error_comes_where_it_came() -> None:

@@ -140,13 +140,14 @@ class _Search:
         query = Query.of_question(question.text, question.context)
         texts = [" ".join(terms_of(self._text(found.place))) for found in able[:LIMIT]]
         weights, count = weights_of(query.terms, texts), self.context.meter.text
-        dated = set[str]()
+        dates = set[str]()
 
         def cost(place: int, text: str) -> float:
             line = self._line(place, text)
-            date = line.date if line.date not in dated else ""
-            dated.add(line.date)
-            return sum(count(each) + 1 for each in lines_of([line._replace(date=date)]))
+            known = line.date in dates
+            dates.add(line.date)
+            shown = lines_of([line._replace(date="") if known else line])
+            return sum(count(each) + 1 for each in shown)
 
         def text(place: int) -> str:
             return excerpt(self._text(place), weights=weights, room=EXCERPT, count=count)
@@ -163,7 +164,7 @@ class _Search:
     def _line(self, place: int, text: str) -> Line:
         date = self.dates.label(place, said=self.prompt.said)
         role = role_of(self.view.thread.rest[place])
-        return Line(place, str(role), text, "" if date and date in text[:80] else date)
+        return Line(place, str(role), text, date)
 
     def lines(self, choices: Sequence[Choice]) -> list[str]:
         """Return passages as lines."""
@@ -210,7 +211,7 @@ def recollect(prompt: Prompt, context: Context, state: State) -> Flow[Recollecti
         return None
     place, question = asked
     search = _Search(prompt, context, state.view, max(place, state.view.base.covered), place)
-    room = min(recall.share * state.budget.limit, state.budget.ceiling - state.counts.total)
+    room = _room(state, recall.share * state.budget.limit)
     frame = context.meter.text(str(snippet([])["content"])) + 8
     nothing = Recollection(floor=recall.floor, room=max(0, int(room)), place=place)
     if room <= frame:
@@ -222,9 +223,22 @@ def recollect(prompt: Prompt, context: Context, state: State) -> Flow[Recollecti
     told = max(told, recall.floor) if speaks else told
     if told < recall.floor:
         return replace(nothing, relevance=round(told, 4))
-    choices = search.chosen(question, ranking, room - frame)
+    choices = search.chosen(question, ranking, room * min(1.0, told) - frame)
     text = "\n".join(search.lines(choices))
     return replace(nothing, relevance=round(told, 4), choices=tuple(choices), text=text)
+
+
+def _room(state: State, most: float) -> float:
+    """Return the tokens that there are for what is recalled.
+
+    They are reckoned at the last user message, so that they stay the same while tools are called;
+    as those results leave less, a half is tried, and a quarter.
+    """
+    left = state.budget.ceiling - state.counts.total
+    at = _last_user(state.messages)
+    since = sum(state.counts[at + 1 :]) if at is not None else 0
+    room = min(most, left + since)
+    return next((part for part in (room, room / 2, room / 4) if part <= left), 0.0)
 
 
 def _inserted(

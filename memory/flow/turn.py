@@ -9,7 +9,7 @@ from memory import events
 from memory.errors import BudgetError, InvariantError
 from memory.flow.ahead import is_due, summarize_ahead
 from memory.flow.conversation import commit, join
-from memory.flow.effects import Answer, Emit, Flow, Spawn
+from memory.flow.effects import Answer, Emit, Flow, Send, Spawn
 from memory.flow.fit import fit_or_pass
 from memory.flow.log import failed
 from memory.flow.resend import Remedy, learn, lower, reply_room, shed_media, shrink
@@ -115,7 +115,10 @@ def _sent(prompt: Prompt, remedy: Remedy, tool: str) -> Flow[Answer]:
         )
         yield from Emit(event=event).perform()
         fitted = replace(fitted, changed=True)
-    request = Round(prompt=prompt, fitted=fitted, completion=remedy.completion, tool=tool)
+    room = remedy.completion
+    request = Send(prompt=prompt, fitted=fitted, completion=room)
+    if tool:
+        request = Round(prompt=prompt, fitted=fitted, completion=room, tool=tool)
     return (yield from request.perform())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ BESIDE = 0.3
 what it is about, where there is room."""
 MOST = 4.0
 """How many times better than what is shown already something can be at most, for its relevance."""
-TOLD = 0.5
+TOLD = 0.2
 """How relevant anything is to a message that asks nothing, against one that does."""
 
 
@@ -23,14 +24,15 @@ def relevance(
 ) -> float:
     """Return how much better than what is still shown the best of what is not answers a question.
 
-    For each retriever it is the score of its best message that is not shown, times that score in
-    relation to its best that is, `MOST` at most: 0 where nothing was found, about 1 where all of
-    the question stands in one message as well as in the view. The largest counts.
+    For each retriever it is how many times more of the question its best message holds that is not
+    shown than its best that is, `MOST` at most, times the square root of how much of it that is:
+    0 where nothing was found, 1 where a message that is not shown holds all of the question, and so
+    does one that is. The largest counts.
 
     Args:
         rankings: What each retriever found, best first.
         hidden: Whether a message is not shown, by its place.
-        asks: Whether the last message asks something; else it counts half.
+        asks: Whether the last message asks something; else it counts a fifth.
     """
     best = max((_relevance(each, hidden) for each in rankings), default=0.0)
     return best * (1.0 if asks else TOLD)
@@ -41,7 +43,7 @@ def _relevance(ranking: Ranking, hidden: Callable[[int], bool]) -> float:
     shown = max((found.matched for found in ranking if not hidden(found.place)), default=0.0)
     if best <= 0:
         return 0.0
-    return best * min(MOST, best / shown if shown > 0 else MOST)
+    return math.sqrt(best) * min(MOST, best / shown if shown > 0 else MOST)
 
 
 def candidates(ranking: Ranking, *, hidden: Callable[[int], bool], size: int) -> list[Found]:

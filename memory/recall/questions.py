@@ -13,16 +13,26 @@ __all__ = ("asks", "question_of")
 
 CONTEXT = 2_000
 """Characters of the context of a question."""
-_ASKS = re.compile(
-    r"[?？]|\b(?:who|whom|whose|what|when|where|which|why|how|remind|remember|recall)\b"
-    r"|[吗谁哪]|什么|多少|怎么|怎样|如何|为何|几[个次点天月年岁号时]|记得|来着",
+_SENTENCES = re.compile(r"(?<=[。！？\n])|(?<=[.!?])\s+")
+_QUESTION = re.compile(
+    r"\b(?:who|whom|whose|what|when|where|which|why|how)\b"
+    r"|[吗谁哪]|什么|多少|怎么|怎样|如何|为何|几",
     re.IGNORECASE,
 )
+_REQUEST = re.compile(r"\b(?:can|could|would|will|may) (?:you|i|we)\b|\bplease\b", re.IGNORECASE)
+_REMIND = re.compile(r"\b(?:remind|remember|recall)\b|记得|来着", re.IGNORECASE)
 
 
 def asks(text: str) -> bool:
-    """Return whether a message asks something, as far as a question mark or question word tells."""
-    return _ASKS.search(text) is not None
+    """Return whether a message asks for what is known, and not for something to be done.
+
+    "What was it?" and "Is it mine?" do, and whoever asks to be reminded; "Can you book it?" does
+    not, though it ends in a question mark.
+    """
+    sentences = (each for each in _SENTENCES.split(text) if "?" in each or "？" in each)
+    return bool(_REMIND.search(text)) or any(
+        _QUESTION.search(each) or not _REQUEST.search(each) for each in sentences
+    )
 
 
 def question_of(messages: Sequence[WireMessage], *, adopted: int) -> tuple[int, Question] | None:

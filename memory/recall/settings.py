@@ -51,7 +51,7 @@ class Recall:
 
     mode: RecallMode
     share: float = 0.2
-    floor: float = 0.3
+    floor: float = 0.5
     execute: bool = False
     rounds: int = 3
     by_store: bool = False
