@@ -204,7 +204,9 @@ _FORGET = Bug(
     patches=(
         Patch(
             file="memory/stores/removing.py",
-            old='_OF = ("memory_documents", "memory_hashes", "memory_records")\n',
+            old=(
+                '_OF = ("memory_documents", "memory_postings", "memory_hashes", "memory_records")\n'
+            ),
             new='_OF = ("memory_hashes", "memory_records")\n',
         ),
     ),

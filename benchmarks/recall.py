@@ -64,7 +64,7 @@ WORKERS: Final = 2
 SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     AUTO: {"recall": "auto"},
     OFF: {},
-    WHOLE: {"recall": "auto", "recall_share": 0.3, "target": 0.7, "notes": 0.65, "ahead": 0.75},
+    WHOLE: {"recall": "auto", "target": 0.75, "notes": 0.7, "ahead": 0.8},
 }
 """With which settings recall is measured, by their label."""
 HIDDEN: Final = ("what", "requests", "arrived", "most", "history", "fewest compactions")
@@ -105,12 +105,12 @@ class Scope:
     )
     messages: int | None = None
     settings: Sequence[str] = tuple(SETTINGS)
-    shares: Sequence[float] = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+    shares: Sequence[float] = (0.1, 0.15, 0.2, 0.3)
     shared: Mapping[str, int] = field(
         default_factory=lambda: {
             "locomo": 5,
-            "beam_100k": 2,
-            "zh_haystack": 8,
+            "beam_100k": 1,
+            "zh_haystack": 4,
             "bfcl_memory": 2,
         }
     )
@@ -119,7 +119,7 @@ class Scope:
     chain: int = CHAIN
     protocol: Sequence[str] = _recall_protocol.CORPORA
     replays: int | None = None
-    requests: int = 5
+    requests: int = 3
     attacks: int = 1
     latency: bool = True
 

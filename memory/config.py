@@ -119,7 +119,7 @@ class Settings:
         recall: Whether originals that were compacted come back: `"auto"`, those that a prompt
             asks for, within its budget; `"tool"`, those that the model searches for with a tool
             that it is offered; or `"off"`.
-        recall_share: The most that they may have of the limit; a quarter of that is kept free for
+        recall_share: The most that they may have of the limit; half of that is kept free for
             them at all times.
         recall_floor: How relevant the best of them has to be for any to be shown, where 0 is
             anything and 1 is a message that has all of the question: see `memory.recall`.
@@ -150,8 +150,8 @@ class Settings:
     turn_wait: float = 60.0
     check: Severity = "off"
     recall: RecallMode = "off"
-    recall_share: float = 0.2
-    recall_floor: float = 0.5
+    recall_share: float = 0.25
+    recall_floor: float = 0.6
     recall_rounds: int = 3
     execute: bool = False
 
@@ -196,9 +196,7 @@ class Settings:
         if not 0 < self.recall_share < 1:
             msg = f"recall_share={self.recall_share} must be a share of the limit, above 0, below 1"
             raise ConfigError(msg)
-        if not isinstance(self.execute, bool):
-            msg = f"execute={self.execute!r} must be True or False"
-            raise ConfigError(msg)
+        _flag("execute", self.execute)
         if self.execute and self.recall != "tool":
             msg = f'execute=True runs the searches of recall="tool", and recall={self.recall!r}'
             raise ConfigError(msg)
@@ -273,7 +271,7 @@ class Settings:
             clear_tool_results=self.clear_tool_results,
             oversize=self.oversize,
             reply_reserve=self.reply_reserve,
-            reserved=self.recall_share / 4 if self.recall == "auto" else 0.0,
+            reserved=self.recall_share / 2 if self.recall == "auto" else 0.0,
         )
 
 
@@ -322,6 +320,12 @@ def _switch(name: str, text: str) -> bool:
 def _number(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         msg = f"{name}={value!r} must be a number that is not negative"
+        raise ConfigError(msg)
+
+
+def _flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        msg = f"{name}={value!r} must be True or False"
         raise ConfigError(msg)
 
 

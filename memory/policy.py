@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 from memory import models
+from memory.budget import Budget
 from memory.errors import ConfigError
 
 __all__ = (
@@ -55,28 +56,6 @@ MOST_IDENTIFIERS = 0.2
 """The share of the limit that those tokens may be."""
 SHORTEST_TAIL = 0.06
 """Share of the limit that stays verbatim where the target is out of reach."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """The token thresholds of one request.
-
-    Attributes:
-        limit: Tokens the prompt may have.
-        trigger: Tokens above which a compaction is due.
-        target: Tokens a compaction aims at.
-        reserved: Tokens above the trigger that are kept free for what is recalled.
-    """
-
-    limit: int
-    trigger: int
-    target: int
-    reserved: int = 0
-
-    @property
-    def ceiling(self) -> int:
-        """Tokens that a prompt may have with what is recalled, for what counts may be wrong by."""
-        return self.trigger + self.reserved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

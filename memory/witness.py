@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from memory.flow import Load
 from memory.identity import chain, digest
 from memory.invariants import Sending, kept_messages_are_verbatim, record_is_of_this_input
+from memory.invariants.recalled import parted
 from memory.messages import WireMessage, head_length, wire
+from memory.recall import is_snippet
 from memory.records import Compaction, LogKey, Record
 from memory.redaction import redacted
 from memory.view import own
@@ -34,6 +36,9 @@ def witness(
 ) -> Sending:
     """Return what was sent in place of `given`, with what the manager's store says about it.
 
+    Messages of the manager's own that show originals again are not among what was given, as they
+    are not for the manager, though the caller may have passed them in again.
+
     The record is known by the digest of its synthetic message and never by its text. For a call
     of the user in force (`override(user=…)`) this has to be called with the same user in force.
 
@@ -52,7 +57,8 @@ def witness(
         HistoryError: One of `given` is not a mapping.
         StoreError: The store cannot be read.
     """
-    given = wire(given)
+    given = _without_snippets(manager, wire(given))
+    sent, recalled = parted(given, sent)
     redact = manager.outside.redact
     stored = None if redact is None else [redacted(message, redact) for message in given]
     log = _log(manager, given, conversation)
@@ -67,10 +73,19 @@ def witness(
         pinned=pinned,
         quoted=quoted,
         sizes=manager.count(given) if manager.counter.exact else None,
+        recalled=recalled,
     )
     made = [replace(sending, record=record) for record in _records(manager, sending)]
     marked = [each for each in made if each.record and each.record.mark is not None]
     return next((e for e in [*reversed(made), sending] if _explains(e)), [sending, *marked][-1])
+
+
+def _without_snippets(manager: Manager, given: Sequence[WireMessage]) -> Sequence[WireMessage]:
+    recall = manager.context().recall
+    able = [] if recall is None else [each for each in given if is_snippet(each)]
+    if recall is None or not able:
+        return given
+    return [each for each in given if each not in able or digest(each) not in recall.shown]
 
 
 def _log(

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from kimi_clients import HEAD, ask, connect, talk
 from stored import SPACE, key
@@ -22,9 +23,8 @@ from stored import SPACE, key
 from memory import MemoryManager
 from memory.flow import log_key
 from memory.records import Compaction, Record
-from memory.stores import SqliteStore, Store
+from memory.stores import SqliteStore, Store, sql
 from memory.stores.codec import encode
-from memory.stores.sqlite_file import DIALECT
 from memory.testing import FakeKimi
 from memory.view import Thread
 
@@ -90,12 +90,9 @@ def write() -> None:
 @contextmanager
 def _first_schema() -> Iterator[None]:
     """Have the library know no schema but the first."""
-    scripts = DIALECT.scripts
-    DIALECT.__dict__["scripts"] = scripts[:1]
-    try:
+    scripts = sql.scripts_of
+    with patch.object(sql, "scripts_of", lambda kind: scripts(kind)[:1]):
         yield
-    finally:
-        DIALECT.__dict__["scripts"] = scripts
 
 
 def _fill(store: Store) -> None:

@@ -182,6 +182,7 @@ OWNED = (
     "SELECT * FROM {0}memory_conversations WHERE owner = {1} ORDER BY id",
     f"SELECT * FROM {{0}}memory_records WHERE conversation_id IN {_MINE} ORDER BY 2, 3",  # noqa: S608
     f"SELECT * FROM {{0}}memory_documents WHERE conversation_id IN {_MINE} ORDER BY 1",  # noqa: S608
+    f"SELECT * FROM {{0}}memory_postings WHERE conversation_id IN {_MINE} ORDER BY 1, 2, 3",  # noqa: S608
     "SELECT * FROM {0}memory_hashes WHERE owner = {1} ORDER BY 2, 3, 4",
     "SELECT * FROM {0}memory_leases WHERE owner = {1} ORDER BY 1, 2",
 )

@@ -19,9 +19,11 @@ from memory.events import (
     Failed,
     FellBack,
     InvariantBroken,
+    MemorySearched,
     Overflowed,
     Planned,
     PrefixDiverged,
+    Recalled,
     Recorded,
     Rejected,
     Resent,
@@ -59,6 +61,13 @@ EVENTS: list[tuple[Event, str]] = [
     (Skipped(namespace=SPACE, reason="it goes on from what the server keeps"), "warning"),
     (Recorded(namespace=SPACE, conversation="user-42/trip", messages=2, complete=True), "debug"),
     (Unaligned(namespace=SPACE, conversation="user-42/trip", messages=7), "warning"),
+    (
+        Recalled(
+            namespace=SPACE, passages=((3, 0.9, 40),), relevance=0.9, floor=0.5, tokens=60, room=90
+        ),
+        "debug",
+    ),
+    (MemorySearched(namespace=SPACE, rounds=1, results=3, tokens=900), "debug"),
 ]
 each = pytest.mark.parametrize(
     ("event", "level"), EVENTS, ids=[f"{type(event).__name__}-{level}" for event, level in EVENTS]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -17,10 +17,15 @@ from searches import typed
 from store_factories import FACTORIES
 from stored import key, turn
 
+from memory import narrowing
 from memory.drive import run
-from memory.recall import Found, Question
-from memory.records import LogKey
-from memory.stores import RedisStore, SealedStore, SqliteStore, VolatileStore, lookups, narrowing
+from memory.identity import chain, see
+from memory.messages import WireMessage, role_of
+from memory.recall import Found, Passages, Question
+from memory.records import LogKey, Turn
+from memory.retrievers import LexicalRetriever, lexical
+from memory.said import searched_text
+from memory.stores import RedisStore, SealedStore, SqliteStore, VolatileStore, lookups
 from memory.stores.contract import Recalling
 from memory.stores.programs import query
 from memory.stores.search import Term
@@ -54,10 +59,25 @@ def carried_out(store: Any, course: Course) -> LogKey:
     return where
 
 
+def in_memory(records: Sequence[Turn], question: Question) -> tuple[Found, ...]:
+    """Return what is found in what the messages say in the end."""
+    messages: list[WireMessage] = []
+    for record in records:
+        messages[record.start :] = record.messages
+    passages = Passages(
+        messages,
+        digests=[each.digest for each in see(messages)],
+        links=chain(messages),
+        text=searched_text,
+        role=role_of,
+    )
+    return tuple(LexicalRetriever().retrieve(question, passages, limit=5))
+
+
 def answers(stores: dict[str, Any], course: Course, question: Question) -> set[tuple[Found, ...]]:
-    """Return what the stores answer after a course, and what the contract says."""
+    """Return what the stores and one who reads in memory answer, and what the contract says."""
     records = [record for record, _ in course]
-    found = {expected_ranking(records, question, limit=5)}
+    found = {expected_ranking(records, question, limit=5), in_memory(records, question)}
     for store in stores.values():
         where = carried_out(store, course)
         found.add(tuple(store.lookup(where, question, limit=5)))
@@ -81,7 +101,7 @@ def test_both_leave_out_the_same(
 ) -> None:
     """Where more is held than is read, and more is read than is ranked."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (narrowing, lookups, recall_oracle):
+        for module in (narrowing, lexical, lookups, recall_oracle):
             patch.setattr(module, "POSTINGS", few * 2)
         patch.setattr(narrowing, "CANDIDATES", few)
         patch.setattr(lookups, "PAGE", 1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 from rich.text import Text
 
+from memory.analysis.stems import stem_of
+from memory.analysis.terms import WHOLE
 from memory.cli.browsing import table
 from memory.cli.output import CommandError, NothingError, Output, plain
 from memory.cli.stored import Named, label
@@ -27,6 +29,7 @@ READ = 500_000
 """Characters of a message that are looked at, as the search does."""
 SPANS = 200
 """Places of a word that are looked at."""
+_WORD = re.compile(r"[^\W_]+")
 
 
 class _Span(NamedTuple):
@@ -156,15 +159,28 @@ def _spans(line: str, query: Query) -> list[_Span]:
 
 
 def _matches(folded: str, term: Term) -> list[tuple[int, int]]:
-    """Return where a term stands: as a word, else within one; anywhere in letters without case."""
+    """Return where a term stands: as a word, else within one; anywhere in letters without case.
+
+    A word that is searched by its stem stands as it was written. An identifier is not looked for:
+    its pieces are terms as well.
+    """
+    if term.text.startswith(WHOLE):
+        return []
     text = re.escape(term.text)
-    word = rf"(?<![^\W_]){text}" + ("" if term.prefix else r"(?![^\W_])")
-    unspaced = any(unicodedata.category(c) == "Lo" for c in term.text)
-    for pattern in (text,) if unspaced else (word, text):
-        found = [each.span() for each in islice(re.finditer(pattern, folded), SPANS)]
-        if found:
-            return found
-    return []
+    if any(unicodedata.category(c) == "Lo" for c in term.text):
+        return _spans_of(re.finditer(text, folded))
+    begun = rf"(?<![^\W_]){text}"
+    words = re.finditer(begun, folded) if term.prefix else _words_of(folded, term.text)
+    return _spans_of(words) or _spans_of(re.finditer(text, folded))
+
+
+def _words_of(folded: str, stem: str) -> Iterator[re.Match[str]]:
+    """Yield the words with a stem."""
+    return (each for each in _WORD.finditer(folded) if stem_of(each[0]) == stem)
+
+
+def _spans_of(found: Iterable[re.Match[str]]) -> list[tuple[int, int]]:
+    return [each.span() for each in islice(found, SPANS)]
 
 
 def _folded(text: str) -> tuple[str, Sequence[int]]:

@@ -87,7 +87,7 @@ class Extract(Effect[Draft]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retrieve(Effect["tuple[Ranking | Exception, ...]"]):
+class Retrieve(Effect[tuple[Ranking | Exception, ...]]):
     """Ask the retrievers which messages answer a question; the reply has a ranking of each.
 
     Of a retriever that failed it has the exception.

@@ -74,12 +74,13 @@ def _fit(prompt: Prompt, context: Context, carried: WireMessage | None) -> Flow[
     shortest = yield from earliest(prompt)
     if shortest is None or shortest > len(prompt.messages):  # no record can speak for it
         bound = _bound(prompt, context, seen)
-        if bound <= _least_trigger(prompt, context):
+        if carried is None and bound <= _least_trigger(prompt, context):
             return Fitted(messages=prompt.messages, seen=seen, tokens=bound)
         state = State.of(prompt, context, View(prompt.thread(seen=seen, linked=False)))
         if state.fits:
             yield from Emit(event=_counted(prompt, state)).perform()
-            return fitted_by(prompt, state)
+            fitted = fitted_by(prompt, state)
+            return with_carried(prompt, context, fitted, carried) if carried else fitted
     state = yield from resume(prompt, context, prompt.thread(seen=seen))
     yield from Emit(event=_counted(prompt, state)).perform()
     if not state.fits and state.plan(context.policy).action == "compact":

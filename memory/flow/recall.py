@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from memory import events
-from memory.analysis import Query, terms_of
+from memory.analysis import Query
 from memory.errors import InvariantError
-from memory.flow.effects import Emit, Flow, Retrieve
+from memory.flow.effects import Emit, Flow, Prepare, Retrieve
 from memory.flow.log import failed
 from memory.flow.state import Context, Fitted, Prompt, State
-from memory.flow.store_effects import Lookup
+from memory.flow.store_effects import Index, Lookup
 from memory.identity import see
 from memory.messages import WireMessage, role_of
 from memory.recall import Found, Passages, Question, Ranking, fuse
@@ -30,12 +30,27 @@ from memory.recall.rendering import OPENING, Line, is_snippet, lines_of, snippet
 from memory.said import searched_text, text_of_message
 from memory.view import View
 
-__all__ = ("Recollection", "recalled", "recollect", "searched", "without_snippets")
+__all__ = (
+    "Recollection",
+    "is_searched",
+    "prepared",
+    "recalled",
+    "recollect",
+    "searched",
+    "with_carried",
+    "without_snippets",
+)
 
 LIMIT = 80
 """Messages that one retriever is asked for."""
 EXCERPT = 96
 """Tokens of a message that are shown; of a longer one the sentences that answer best."""
+SHORT = 48
+"""The same for messages after the best ones: more of them are of more use than more of each."""
+LONG = 8
+"""How many messages are the best ones."""
+WHOLE = 0.75
+"""The relevance from which all of the room is used; with less it is as much less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +118,7 @@ class _Search:
                 yield from failed(prompt, error).perform()
                 key = None
         asked = Retrieve(
-            question=question, passages=self._passages(), limit=LIMIT, lexical=key is None
+            question=question, passages=self.passages(), limit=LIMIT, lexical=key is None
         )
         for answer in (yield from asked.perform()):
             if isinstance(answer, Exception):
@@ -112,7 +127,8 @@ class _Search:
                 rankings.append(answer)
         return [self._usable(ranking) for ranking in rankings]
 
-    def _passages(self) -> Passages:
+    def passages(self) -> Passages:
+        """Return what is searched."""
         thread = self.view.thread
         seen = thread.seen[thread.start :]
         return Passages(
@@ -138,7 +154,7 @@ class _Search:
         able = candidates(ranking, hidden=self.hidden, size=self.stop)
         able = [found for found in able if found.place != self.asked]
         query = Query.of_question(question.text, question.context)
-        texts = [" ".join(terms_of(self._text(found.place))) for found in able[:LIMIT]]
+        texts = [self._text(found.place) for found in able[:LIMIT]]
         weights, count = weights_of(query.terms, texts), self.context.meter.text
         dates = set[str]()
 
@@ -149,8 +165,11 @@ class _Search:
             shown = lines_of([line._replace(date="") if known else line])
             return sum(count(each) + 1 for each in shown)
 
+        best = {found.place for found in able[:LONG]}
+
         def text(place: int) -> str:
-            return excerpt(self._text(place), weights=weights, room=EXCERPT, count=count)
+            most = EXCERPT if place in best else SHORT
+            return excerpt(self._text(place), weights=weights, room=most, count=count)
 
         return chosen(able, room=room, text=text, cost=cost, known=self._known())
 
@@ -223,7 +242,7 @@ def recollect(prompt: Prompt, context: Context, state: State) -> Flow[Recollecti
     told = max(told, recall.floor) if speaks else told
     if told < recall.floor:
         return replace(nothing, relevance=round(told, 4))
-    choices = search.chosen(question, ranking, room * min(1.0, told) - frame)
+    choices = search.chosen(question, ranking, room * min(1.0, told / WHOLE) - frame)
     text = "\n".join(search.lines(choices))
     return replace(nothing, relevance=round(told, 4), choices=tuple(choices), text=text)
 
@@ -321,6 +340,33 @@ def searched(
         tokens=round(tokens),
         text="\n".join(lines),
     )
+
+
+def is_searched(prompt: Prompt, context: Context, fitted: Fitted) -> bool:
+    """Return whether a conversation is worth reading ahead, since it may be searched next."""
+    recall = context.recall
+    if recall is None or prompt.blind or not prompt.record:
+        return False
+    return fitted.record is not None or (recall.by_store and prompt.log is not None)
+
+
+def prepared(prompt: Prompt, context: Context) -> Flow[None]:
+    """Have what is new read by whoever will search it, so that no turn waits for that.
+
+    Args:
+        prompt: The request whose reply is there, after its conversation.
+        context: How it is judged.
+    """
+    recall = context.recall
+    try:
+        if recall is not None and recall.by_store and prompt.log is not None:
+            yield from Index(key=prompt.log).perform()
+        view = View(prompt.thread())
+        passages = _Search(prompt, context, view, len(view.thread.rest), None).passages()
+        lexical = prompt.log is None or recall is None or not recall.by_store
+        yield from Prepare(passages=passages, lexical=lexical).perform()
+    except Exception as error:  # noqa: BLE001  # nobody waits for this
+        yield from failed(prompt, error).perform()
 
 
 def without_snippets(prompt: Prompt, context: Context) -> tuple[Prompt, WireMessage | None]:

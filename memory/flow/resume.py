@@ -76,6 +76,8 @@ def resume(prompt: Prompt, context: Context, thread: Thread) -> Flow[State]:
         made = replace(record, adopted=thread.settled, adoption=thread.links[thread.settled])
         with suppress(ConflictError):  # whoever is busy there does not need it either
             yield from append(prompt, thread, made)
+            if prompt.record:  # what is recalled for it depends on when it was adopted
+                state = replace(state, view=View(thread, made))
         if prompt.record:
             yield from compacted(prompt, made, paid=False).perform()
     return state

@@ -12,6 +12,7 @@ from memory.flow.conversation import commit, join
 from memory.flow.effects import Answer, Emit, Flow, Send, Spawn
 from memory.flow.fit import fit_or_pass
 from memory.flow.log import failed
+from memory.flow.recall import is_searched, prepared
 from memory.flow.resend import Remedy, learn, lower, reply_room, shed_media, shrink
 from memory.flow.searching import Offer, Round, learnt, search
 from memory.flow.state import Context, Fitted, Prompt
@@ -66,6 +67,8 @@ def answered(prompt: Prompt, context: Context, fitted: Fitted, reply: Reply) -> 
         yield from commit(prompt, reply, patience=context.patience)
         if is_due(prompt, context, fitted, reply):
             yield from Spawn(flow=summarize_ahead(prompt, context, reply)).perform()
+        if is_searched(prompt, context, fitted):
+            yield from Spawn(flow=prepared(prompt, context)).perform()
     except Exception as error:  # noqa: BLE001  # the caller has a reply; nothing may spoil it
         unrecorded = prompt.joined is not None and prompt.record
         yield from failed(prompt, error, unrecorded=unrecorded).perform()

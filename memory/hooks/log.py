@@ -25,6 +25,8 @@ _LEVELS: dict[type[events.Event], str] = {
     events.Skipped: "warning",
     events.Unaligned: "warning",
     events.Failed: "error",
+    events.MemorySearched: "debug",
+    events.Recalled: "debug",
 }
 
 

@@ -13,6 +13,7 @@ from memory.identity import digest
 from memory.invariants.sending import Sending, is_same, unpaired
 from memory.messages import WireMessage, is_partial
 from memory.policy import Budget
+from memory.recall.rendering import cited
 from memory.records import Compaction
 
 __all__ = (
@@ -77,6 +78,9 @@ def repeats_are_identical(run: Run) -> str | None:
         if place is not None or len(one.sent) != len(other.sent):
             where = "the end" if place is None else f"message {place}"
             return f"repeat {number} differs from the first time at {where}"
+        if one.recalled != other.recalled:
+            told = f"{_shown(other)}, and the first time {_shown(one)}"
+            return f"repeat {number} shows other originals again: {told}"
     return None
 
 
@@ -167,6 +171,14 @@ def one_summary_is_paid(run: Run) -> str | None:
     """Turns at once that begin alike pay for one summary."""
     paid = sum(isinstance(event, Compacted) and event.paid for event in run.events)
     return f"{paid} summaries were paid for" if run.alike and paid > 1 else None
+
+
+def _shown(sending: Sending) -> str:
+    """Return the numbers of the messages that are shown again, and where."""
+    if sending.recalled is None:
+        return "none"
+    message, place = sending.recalled
+    return f"{cited(message)} at {place}"
 
 
 def _asked(run: Run, purpose: str) -> int:

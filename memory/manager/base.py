@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from memory import models
-from memory.breaker import Breaker
 from memory.config import Options
 from memory.counts import Counts
 from memory.errors import ConfigError
@@ -19,6 +18,7 @@ from memory.manager.given import (
     checked_name,
     checked_redact,
     checked_retrievers,
+    context_of,
     hint,
     opened_store,
     resolved,
@@ -133,20 +133,7 @@ class Manager:
         self.lent: dict[bool, Any] = {}
         self.options: Mapping[str, Any] = {}
         self._told = set[str]()
-        self._context = Context(
-            meter=self.meter,
-            policy=self.settings.policy(),
-            role=self.settings.notes_role,
-            summarizer_model=self.settings.summarizer_model,
-            deadline=self.settings.summary_deadline,
-            ahead=self.settings.ahead if self.settings.compaction == "background" else None,
-            choice=self.settings.choice,
-            patience=self.settings.turn_wait,
-            task=self.settings.summary_prompt or "",
-            breaker=Breaker(self.settings.summary_pause),
-            check=self.settings.check,
-            recall=self.settings.recalling(by_store=by_store),
-        )
+        self._context = context_of(self.settings, self.meter, by_store=by_store)
 
     @property
     def store(self) -> Store:

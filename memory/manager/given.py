@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from memory.breaker import Breaker
 from memory.config import Settings
 from memory.errors import ConfigError
+from memory.flow import Context
 from memory.hooks import LogHook
 from memory.records import SEPARATOR
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from memory.events import Hook
     from memory.manager.base import ManagerOptions
+    from memory.meter import Meter
     from memory.redaction import Redact
     from memory.retrievers import AsyncRetriever, Retriever
     from memory.stores import Store
@@ -24,6 +27,7 @@ __all__ = (
     "checked_name",
     "checked_redact",
     "checked_retrievers",
+    "context_of",
     "from_file",
     "hint",
     "opened_store",
@@ -56,6 +60,30 @@ def resolved(
         Settings.resolve(given, environ=environ)  # raises what is wrong without the file
         msg = f"{file}: {error}"
         raise ConfigError(msg) from error
+
+
+def context_of(settings: Settings, meter: Meter, *, by_store: bool) -> Context:
+    """Return how prompts are judged.
+
+    Args:
+        settings: What was decided.
+        meter: Who counts.
+        by_store: Whether the store can look up what answers a question.
+    """
+    return Context(
+        meter=meter,
+        policy=settings.policy(),
+        role=settings.notes_role,
+        summarizer_model=settings.summarizer_model,
+        deadline=settings.summary_deadline,
+        ahead=settings.ahead if settings.compaction == "background" else None,
+        choice=settings.choice,
+        patience=settings.turn_wait,
+        task=settings.summary_prompt or "",
+        breaker=Breaker(settings.summary_pause),
+        check=settings.check,
+        recall=settings.recalling(by_store=by_store),
+    )
 
 
 def from_file(path: str | os.PathLike[str], options: ManagerOptions) -> ManagerOptions:

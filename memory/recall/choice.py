@@ -10,7 +10,7 @@ from memory.recall.contract import Found, Ranking
 
 __all__ = ("Choice", "candidates", "chosen", "relevance")
 
-BESIDE = 0.3
+BESIDE = 0.2
 """How much of the score of a message its neighbours have: what comes before and after it tells
 what it is about, where there is room."""
 MOST = 4.0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from memory.analysis import Term, terms_of
+from memory.cache import GenerationCache
 
 __all__ = ("ELLIPSIS", "excerpt", "weights_of")
 
@@ -27,9 +29,9 @@ def weights_of(terms: Sequence[Term], texts: Sequence[str]) -> dict[str, float]:
 
     Args:
         terms: The terms.
-        texts: What was found, each as terms with a space between two.
+        texts: What was found.
     """
-    held = [frozenset(text.split()) for text in texts]
+    held = [_parted(text).terms for text in texts]
     return {
         term.text: term.weight / (1 + sum(term.held(words) for words in held)) for term in terms
     }
@@ -47,14 +49,36 @@ def excerpt(text: str, *, weights: Mapping[str, float], room: float, count: Coun
     """
     if count(text) <= room:
         return text
-    pieces = _pieces(text[:READ])
+    pieces, held, _ = _parted(text)
     costs = [count(piece) for piece in pieces]
-    values = [sum(weights.get(term, 0.0) for term in {*terms_of(piece)}) for piece in pieces]
+    values = [sum(weights[term] for term in each if term in weights) for each in held]
     start, stop = _window(values, costs, room)
     chosen = "".join(pieces[start:stop]).strip()
     before = f"{ELLIPSIS} " if start else ""
     after = f" {ELLIPSIS}" if stop < len(pieces) or len(text) > READ else ""
     return f"{before}{chosen}{after}"
+
+
+class _Parted(NamedTuple):
+    """A text in sentences, and which terms each has."""
+
+    pieces: Sequence[str]
+    held: Sequence[frozenset[str]]
+    terms: frozenset[str]
+
+
+_read: GenerationCache[_Parted] = GenerationCache(entries=4_000, weight=8_000_000)
+"""What was looked at last, by the text; in characters."""
+
+
+def _parted(text: str) -> _Parted:
+    known = _read.get(text)
+    if known is not None:
+        return known
+    pieces = _pieces(text[:READ])
+    held = [frozenset(terms_of(piece)) for piece in pieces]
+    parted = _Parted(pieces, held, frozenset().union(*held))
+    return _read.put(text, parted, weight=len(text))
 
 
 def _pieces(text: str) -> list[str]:

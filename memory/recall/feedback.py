@@ -23,7 +23,7 @@ BEST = 5
 """How many of the first answers are listened to."""
 WORDS = 20
 """How many of their words are added."""
-WEIGHT = 0.5
+WEIGHT = 0.8
 """How much the first of those counts, against a word of the question."""
 KNOWN = 200
 """Different words of the first answers that are looked at."""

@@ -50,8 +50,8 @@ class Recall:
     """
 
     mode: RecallMode
-    share: float = 0.2
-    floor: float = 0.5
+    share: float = 0.25
+    floor: float = 0.6
     execute: bool = False
     rounds: int = 3
     by_store: bool = False

@@ -1,8 +1,16 @@
-"""Who searches what was said: the contract, and the lexical retriever that needs no model."""
+"""Who searches what was said: the contract, a lexical retriever, and one for anybody's vectors."""
 
 from __future__ import annotations
 
 from memory.retrievers.contract import AsyncRetriever, Preparing, Retriever
+from memory.retrievers.embedding import AsyncEmbeddingRetriever, EmbeddingRetriever
 from memory.retrievers.lexical import LexicalRetriever
 
-__all__ = ("AsyncRetriever", "LexicalRetriever", "Preparing", "Retriever")
+__all__ = (
+    "AsyncEmbeddingRetriever",
+    "AsyncRetriever",
+    "EmbeddingRetriever",
+    "LexicalRetriever",
+    "Preparing",
+    "Retriever",
+)

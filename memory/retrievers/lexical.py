@@ -6,13 +6,14 @@ is that of a store that looks the same question up.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from memory.analysis import Query, Term, written
-from memory.bm25 import CANDIDATES, damping, ideal, rarest, score, telling
+from memory.bm25 import damping, ideal, score, telling
+from memory.narrowing import POSTINGS, asked, best, chosen
 from memory.recall import Found
 from memory.recall.feedback import BEST, expanded, matched, mentioned
 from memory.retrievers.postings import Held, Postings
@@ -40,8 +41,8 @@ class LexicalRetriever:
     What was read of a conversation is kept, and only what is new is read: it is known again by its
     chain hashes. Where it was edited or rewound, what both have in common stays, if that is half
     of what is known or more; other conversations with the same beginning stay as they are.
-    However long the conversation is, at most 1,000 messages are ranked: those with the rarest words
-    of the question, or the newest ones of a word that is in more.
+    However long the conversation is, at most 1,000 messages are ranked, as `memory.narrowing` says:
+    those that hold most of the question, of equals the newest.
 
     Several threads may ask at once. Those with the same conversation wait for each other, and what
     is new is read once.
@@ -70,7 +71,7 @@ class LexicalRetriever:
             passages: All messages of the conversation; what is new in it is read.
             limit: How many at most.
         """
-        query = Query.of_question(question.text, question.context)
+        query = asked(Query.of_question(question.text, question.context))
         if not query or limit < 1:
             return ()
         known = self._claimed(passages.links)
@@ -198,22 +199,24 @@ def _answered(postings: Postings, query: Query, passages: Passages, limit: int) 
     words = mentioned(query, answers)
     frequencies = {word: len(postings.held(Term(word)).entries) for word in words}
     more = expanded(query, words, frequencies, postings.documents)
-    best = ideal(
+    most = ideal(
         (term.weight, telling(postings.documents, len(postings.held(term).entries)))
         for term in query.terms
     )
-    return matched(first, _ranked(postings, more) if more != query else first, best, limit=limit)
+    return matched(first, _ranked(postings, more) if more != query else first, most, limit=limit)
 
 
 def _ranked(postings: Postings, query: Query) -> list[Found]:
     held = {term: postings.held(term) for term in query.terms}
-    places = _candidates(held)
-    average = postings.length / postings.documents if places else 0.0
-    terms: dict[int, list[tuple[float, int]]] = {place: [] for place in places}
+    weights = {
+        term: term.weight * telling(postings.documents, len(each.entries))
+        for term, each in held.items()
+    }
+    terms: dict[int, list[tuple[float, int]]] = {place: [] for place in _candidates(held, weights)}
     for term, each in held.items():
-        weight = term.weight * telling(postings.documents, len(each.entries))
-        for place, times in each.counts(places):
-            terms[place].append((weight, times))
+        for place, times in each.counts(terms):
+            terms[place].append((weights[term], times))
+    average = postings.length / postings.documents if terms else 0.0
     found = [
         Found(place, score(said, damping(postings.lengths[place], average)))
         for place, said in terms.items()
@@ -222,10 +225,8 @@ def _ranked(postings: Postings, query: Query) -> list[Found]:
     return found
 
 
-def _candidates(held: Mapping[Term, Held]) -> set[int]:
+def _candidates(held: Mapping[Term, Held], weights: Mapping[Term, float]) -> list[int]:
     """Return where the messages are that are ranked."""
-    frequencies = Counter({term: len(each.entries) for term, each in held.items()})
-    terms = rarest([term for term in held if frequencies[term]], frequencies)
-    if len(terms) == 1:
-        return {*held[terms[0]].newest(CANDIDATES)}
-    return {place for term in terms for place in held[term].places}
+    frequencies = {term: len(each.entries) for term, each in held.items()}
+    read = chosen([*held], frequencies)
+    return best((weights[term], held[term].newest(POSTINGS)) for term in read)

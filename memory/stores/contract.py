@@ -132,9 +132,9 @@ class Recalling(Protocol):
         """Return the messages of one conversation that answer a question best, best first.
 
         Terms, ranking and ties are those of `Searching` with `match="any"` and that conversation
-        alone, but that the documents with the rarest terms are all that is ranked: see
-        `memory.stores.lookups`. Messages are told by their places and not read. A log without a
-        name, or one that is not there, has none.
+        alone, but that `memory.narrowing` says what is ranked, and that the question is asked a
+        second time with words of its first answers: see `memory.recall.feedback`. Messages are told
+        by their places and not read. A log without a name, or one that is not there, has none.
 
         The answer is of what is indexed: what was said since is indexed first only where that is
         soon done. What was replaced since is never found.

@@ -1,8 +1,9 @@
 """Recall in the SQL stores: what answers a question in one conversation, however long that is.
 
 **What is read.** How many documents hold a term of the question is known. Of the places of its
-terms, those that `memory.stores.narrowing` names are read, and of the documents there, the terms of
-those that it names; these are ranked by all terms of the question as `memory.stores.ranking` says.
+terms, those that `memory.narrowing` names are read, and of the documents there, the terms of those
+that it names; these are ranked by all terms of the question as `memory.stores.ranking` says. Then
+all this is done once more with words of the first answers, as `memory.recall.feedback` says.
 So no more is read of a million messages than of a few thousand, but for the depth of an index.
 
 **What is indexed first.** One batch at most, where that is all that is missing, so that a turn
@@ -13,16 +14,19 @@ since. `index` does the rest, in the background.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from memory.analysis import Query, Term
+from memory.bm25 import ideal, telling
+from memory.narrowing import POSTINGS, asked, best, chosen
 from memory.recall import Found
+from memory.recall.feedback import BEST, expanded, matched, mentioned
 from memory.stores.indexing import IndexPrograms
 from memory.stores.keys import key_digest, owner_digest
-from memory.stores.narrowing import POSTINGS, best, chosen
-from memory.stores.postings import asked, key_of, places_in
+from memory.stores.postings import key_of, places_in
 from memory.stores.programs import query
 from memory.stores.ranking import Candidate, Corpus, rank
-from memory.stores.search import Query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
     from memory.flow import Flow
     from memory.recall import Question, Ranking
     from memory.records import LogKey
-    from memory.stores.search import Term
 
 __all__ = ("LookupPrograms",)
 
@@ -82,6 +85,48 @@ class _State(NamedTuple):
         return self.last is not None and self.indexed < self.last
 
 
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """What was read of a conversation to answer one question.
+
+    Attributes:
+        state: How it is indexed.
+        before: From which place on what is indexed was replaced since.
+        frequencies: In how many documents terms are.
+        places: The newest places of terms.
+        words: The terms of documents by their places.
+    """
+
+    state: _State
+    before: int
+    frequencies: dict[Term, int]
+    places: dict[Term, list[int]] = field(default_factory=dict)
+    words: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def corpus(self) -> Corpus:
+        """What the conversation holds."""
+        state = self.state
+        return Corpus(documents=state.documents, length=state.length, frequencies=self.frequencies)
+
+    def rank(self, wanted: Query, places: Sequence[int]) -> list[Found]:
+        """Return the documents at some places, best first; one that is gone is left out."""
+        candidates = [
+            Candidate(user="", name="", place=place, words=self.words[place])
+            for place in places
+            if place in self.words
+        ]
+        ranked = rank(wanted, candidates, self.corpus, limit=len(candidates))
+        return [Found(candidate.place, score) for score, candidate in ranked]
+
+    def ideal(self, wanted: Query) -> float:
+        """Return the score of a document that holds all of what is wanted."""
+        return ideal(
+            (term.weight, telling(self.state.documents, self.frequencies.get(term, 0)))
+            for term in wanted.terms
+        )
+
+
 class LookupPrograms(IndexPrograms):
     """`Programs` that can look up and index."""
 
@@ -108,6 +153,8 @@ class LookupPrograms(IndexPrograms):
 
     def frequencies(self, number: int, terms: Sequence[Term]) -> Flow[dict[Term, int]]:
         """Return in how many documents of a conversation terms are."""
+        if not terms:
+            return {}
         keys = {key_of(term): term for term in terms}
         rows = yield from query(_FREQUENCIES, (number, json.dumps([*keys]))).perform()
         return {keys[key]: held or 0 for key, held in rows}
@@ -128,20 +175,37 @@ class LookupPrograms(IndexPrograms):
             yield from self.written(owner, state.number, state.indexed, batch)
 
     def _ranked(self, wanted: Query, state: _State, limit: int) -> Flow[Ranking]:
+        """Ask a second time with words of the first answers."""
         frequencies = yield from self.frequencies(state.number, wanted.terms)
-        corpus = Corpus(documents=state.documents, length=state.length, frequencies=frequencies)
         before = (yield from self._replaced(state)) if state.behind else _ENDLESS
-        found = []
-        for term in chosen(wanted.terms, frequencies):
-            held = yield from self._newest(state.number, key_of(term), frequencies[term])
-            found.append((corpus.weight(term), [place for place in held if place < before]))
-        places = json.dumps(best(found))
-        rows = yield from query(_WORDS, (state.number, places)).perform()
-        candidates = [
-            Candidate(user="", name="", place=place, words=words) for place, words in rows
-        ]
-        ranked = rank(wanted, candidates, corpus, limit=limit)
-        return tuple(Found(candidate.place, score) for score, candidate in ranked)
+        reading = _Reading(state=state, before=before, frequencies=frequencies)
+        first = yield from self._found(wanted, reading)
+        most = reading.ideal(wanted)
+        more = yield from self._expanded(wanted, first[:BEST], reading)
+        second = first if more == wanted else (yield from self._found(more, reading))
+        return matched(first, second, most, limit=limit)
+
+    def _expanded(self, wanted: Query, first: Ranking, reading: _Reading) -> Flow[Query]:
+        """Return what is wanted with words of the first answers."""
+        words = mentioned(wanted, [(each.score, reading.words[each.place]) for each in first])
+        held = yield from self.frequencies(reading.state.number, [Term(word) for word in words])
+        reading.frequencies = {**held, **reading.frequencies}
+        by_word = {term.text: number for term, number in held.items()}
+        return expanded(wanted, words, by_word, reading.state.documents)
+
+    def _found(self, wanted: Query, reading: _Reading) -> Flow[list[Found]]:
+        """Return all documents that are ranked, best first; read what was not read yet."""
+        number, corpus, held = reading.state.number, reading.corpus, []
+        for term in chosen(wanted.terms, corpus.frequencies):
+            if term not in reading.places:
+                newest = yield from self._newest(number, key_of(term), corpus.frequencies[term])
+                reading.places[term] = [place for place in newest if place < reading.before]
+            held.append((corpus.weight(term), reading.places[term]))
+        places = best(held)
+        if missing := [place for place in places if place not in reading.words]:
+            rows = yield from query(_WORDS, (number, json.dumps(missing))).perform()
+            reading.words.update(rows)
+        return reading.rank(wanted, places)
 
     def _newest(self, number: int, key: str, held: int) -> Flow[list[int]]:
         """Return the newest places of a term that so many documents hold."""

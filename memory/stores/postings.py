@@ -12,14 +12,11 @@ documents with a term that begins with it: that is what a query of one character
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from memory.analysis.folding import UNSPACED
 from memory.analysis.stems import SURFACE
-from memory.stores.search import Query
+from memory.narrowing import begins
 from memory.stores.sql import CHUNK, Statement
 
 if TYPE_CHECKING:
@@ -28,13 +25,12 @@ if TYPE_CHECKING:
 
     from memory.stores.search import Term
 
-__all__ = ("added", "asked", "key_of", "places_in", "removed")
+__all__ = ("added", "key_of", "places_in", "removed")
 
 BLOCK = 1_024
 """Places of one row."""
 DIGITS = "0123456789abcdefghijklmnopqrstuv"
 _PLACES = {a + b: 32 * m + n for m, a in enumerate(DIGITS) for n, b in enumerate(DIGITS)}
-_BEGINS = re.compile(f"[{UNSPACED}]")
 _ADD = """
 INSERT INTO memory_postings (conversation_id, term, block, earlier, documents, places)
 SELECT ?, v.column1, ?, COALESCE((
@@ -60,15 +56,6 @@ WHERE conversation_id = ? AND block = ? AND documents = 0 AND term IN ({terms})
 
 Written: TypeAlias = "Iterable[tuple[int, str]]"
 """Places of documents with their terms, which have one space between two."""
-
-
-def asked(query: Query) -> Query:
-    """Return what a lookup can look for: of words with a star the words, without it."""
-    whole = (
-        replace(term, prefix=False) if term.prefix and not _BEGINS.fullmatch(term.text) else term
-        for term in query.terms
-    )
-    return Query(tuple(dict.fromkeys(whole)))
 
 
 def key_of(term: Term) -> str:
@@ -120,7 +107,7 @@ def _keys(words: str) -> set[str]:
     terms = {term for term in words.split(" ") if term[0] != SURFACE}
     if words.isascii():
         return terms
-    return terms | {f"{term[0]}*" for term in terms if _BEGINS.match(term)}
+    return terms | {f"{term[0]}*" for term in terms if begins(term)}
 
 
 def _digits(place: int) -> str:

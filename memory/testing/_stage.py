@@ -296,8 +296,11 @@ class Stage:
         logs = self.ever(key), self.manager.store.load(key).records
         return Sending(
             given=prompt.messages,
-            sent=fitted.messages,
+            sent=fitted.view,
             record=fitted.record,
+            recalled=None
+            if fitted.snippet is None
+            else (fitted.messages[fitted.snippet], fitted.snippet),
             log=max(logs, key=len),
             tokens=self.context.count(prompt, fitted.messages).total,
             limit=self.context.limit(prompt),

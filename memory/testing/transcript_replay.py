@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from memory.errors import BudgetError
 from memory.events import Compacted, Event, InvariantBroken
 from memory.invariants import RUN_CHECKS, Run, Sending, describe, violations
+from memory.invariants.recalled import parted, whole
 from memory.manager import MemoryManager
 from memory.messages import HEAD_ROLES, WireMessage, head_length, role_of, split
 from memory.policy import Budget
@@ -268,7 +269,7 @@ class _Act:
     def _judge_repeats(self, sending: Sending, *, reopen: bool) -> None:
         """Pass in again what was given, and what was sent; perhaps to a manager opened anew."""
         asked = len(self._summaries())
-        for given in (sending.sent, sending.given):
+        for given in (whole(sending), sending.given):
             self._repeat(sending, given)
         if reopen:
             self._open()
@@ -278,7 +279,8 @@ class _Act:
 
     def _repeat(self, sending: Sending, given: Sequence[WireMessage]) -> None:
         try:
-            again = Sending(given=given, sent=self._fit(given))
+            sent, recalled = parted(sending.given, self._fit(given))
+            again = Sending(given=given, sent=sent, recalled=recalled)
         except Exception as error:  # noqa: BLE001  # told as what it is
             what = f"made again, it failed with {_told(error)}"
             self._complain("repeats_are_identical", what, sending)

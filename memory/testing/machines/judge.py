@@ -20,6 +20,7 @@ from memory.invariants import (
     views_only_grow,
     violations,
 )
+from memory.invariants.recalled import parted
 from memory.testing.machines.stage import Asked
 from memory.testing.machines.words import TOOLS, Wire
 from memory.witness import witness
@@ -134,7 +135,8 @@ class Judge:
         Raises:
             AssertionError: It did not.
         """
-        two = replace(one, sent=other)
+        sent, recalled = parted(one.given, other)
+        two = replace(one, sent=sent, recalled=recalled)
         found = repeats_are_identical(Run(repeats=[(one, two)]))
         demand(found is None, f"{what}: {found}", two)
 

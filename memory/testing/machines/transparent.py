@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis.stateful import precondition
 
 from memory.identity import digest
 from memory.invariants import Sending
+from memory.invariants.recalled import parted, whole
 from memory.records import Compaction
 from memory.testing.kimi_faults import Fault
 from memory.testing.kimi_reply import Reply
@@ -252,10 +254,23 @@ class Transparent(Machine):
         view = self.run(manager.fit(given, model=self.model, tools=TOOLS))
         again = self.run(manager.fit(view, model=self.model, tools=TOOLS))
         shown, same = on_the_wire(view), on_the_wire(again)
-        self.judge.again(Sending(given=shown, sent=shown), same, "a view that is fitted again")
+        sent, recalled = parted(on_the_wire(given), shown)
+        before = Sending(given=sent, sent=sent, recalled=recalled)
+        self.judge.again(before, same, "a view that is fitted again")
         if on and not self.open:
-            self.given = [*view]
-            self.say(writer, [], self.answer(1))
+            self.go_on_from(view, recalled, writer)
+
+    def go_on_from(
+        self, view: Sequence[Any], recalled: tuple[Wire, int] | None, writer: int
+    ) -> None:
+        """Go on from a view: what it recalls goes along, and is not kept."""
+        self.given = [*view]
+        asked = self.say(writer, [], self.answer(1))
+        if recalled is not None:
+            message, place = recalled
+            demand(asked.sent.count(message) == 1, "what was recalled did not go along")
+            self.given = [*self.given[:place], *self.given[place + 1 :]]
+            self.asked.pop()  # another process takes what was recalled for the caller's
 
     @IDLE
     @act(writer=WRITERS)
@@ -320,9 +335,9 @@ class Transparent(Machine):
         tokens = before.sending.tokens
         if tokens is None or not self.stage.writers[writer].manager.counter.exact:
             return
-        manager = self.stage.writers[writer].manager
+        manager, sent = self.stage.writers[writer].manager, whole(before.sending)
         usage = Usage(prompt_tokens=tokens, completion_tokens=1)
         for _ in range(2):
-            manager.observe(before.sending.sent, usage=usage, tools=TOOLS, model=before.model)
-        total = manager.count(before.sending.sent, tools=TOOLS, model=before.model).total
+            manager.observe(sent, usage=usage, tools=TOOLS, model=before.model)
+        total = manager.count(sent, tools=TOOLS, model=before.model).total
         demand(total == tokens, f"{total} tokens are counted, and {tokens} were reported twice")

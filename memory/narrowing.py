@@ -1,4 +1,7 @@
-"""Which documents of a conversation are ranked for a question: one rule for all databases.
+"""Which documents of a conversation are ranked for a question: one rule in memory and in databases.
+
+**Asked for** are whole terms: of a word with a star the word. A character of a script without
+spaces asks for the documents with a term that begins with it.
 
 **Read** are the postings of whole terms, at most `POSTINGS` places together: terms that count more
 come before those that count less, rare ones before common ones, and those asked for first before
@@ -14,10 +17,14 @@ documents that hold less of the question than a thousand others.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from dataclasses import replace
 from heapq import nlargest
 from typing import TYPE_CHECKING
 
+from memory.analysis import Query
+from memory.analysis.folding import UNSPACED
 from memory.bm25 import CANDIDATES
 
 if TYPE_CHECKING:
@@ -25,13 +32,28 @@ if TYPE_CHECKING:
 
     from memory.analysis import Term
 
-__all__ = ("POSTINGS", "best", "chosen")
+__all__ = ("POSTINGS", "asked", "begins", "best", "chosen")
 
 POSTINGS = 20_000
 """Places that are read for one question."""
 UNIT = 1_000_000
 PLACES = 2**50
 """More than a conversation has."""
+_BEGINS = re.compile(f"[{UNSPACED}]")
+
+
+def begins(term: str) -> bool:
+    """Return whether a term is found by its first character too."""
+    return _BEGINS.match(term) is not None
+
+
+def asked(query: Query) -> Query:
+    """Return what can be looked for: of words with a star the words, without it."""
+    whole = (
+        replace(term, prefix=False) if term.prefix and not _BEGINS.fullmatch(term.text) else term
+        for term in query.terms
+    )
+    return Query(tuple(dict.fromkeys(whole)))
 
 
 def chosen(terms: Sequence[Term], frequencies: Mapping[Term, int]) -> tuple[Term, ...]:
