@@ -122,3 +122,9 @@ def _slowly(messages: list[Wire]) -> Iterator[date | None]:
     for message in messages:
         latest = ({"（2023年1月2日）": date(2023, 1, 2)} | days).get(message["content"], latest)
         yield latest
+
+
+def test_a_date_in_an_old_message_does_not_date_what_is_said_today() -> None:
+    """When a message was put on record counts for more than what one before it opened with."""
+    said = [{"role": "user", "content": "[8 May, 2023] A note."}, {"role": "user", "content": "Hi"}]
+    assert calendar(said).label(1, said=[None, 1_790_000_000.0]) == "2026-09-21"

@@ -97,11 +97,11 @@ def test_it_keeps_the_contract() -> None:
 
 @given(QUESTIONS, CONVERSATIONS)
 def test_what_is_held_is_that_of_the_formula(question: Question, texts: list[str]) -> None:
-    """In any conversation, for any question; messages with other words of the answers have none."""
+    """To 4 digits; messages that have only words of the first answers hold none of it."""
     found = LexicalRetriever().retrieve(question, passages(*texts), limit=100)
 
     held = brute(question, texts)
-    expected = {one.place: pytest.approx(held.get(one.place, 0.0), abs=2e-6) for one in found}
+    expected = {one.place: pytest.approx(held.get(one.place, 0.0), abs=1e-4) for one in found}
     assert expected == {one.place: one.match for one in found}
     assert held.keys() <= expected.keys()
 

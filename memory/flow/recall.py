@@ -52,6 +52,9 @@ LONG = 8
 WHOLE = 0.75
 """The relevance from which all of the room is used; with less it is as much less."""
 
+STEPS = 8
+"""How many sizes the room for what is recalled can have."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recollection:
@@ -251,12 +254,14 @@ def _room(state: State, most: float) -> float:
     """Return the tokens that there are for what is recalled.
 
     They are reckoned at the last user message, so that they stay the same while tools are called;
-    as those results leave less, a half is tried, and a quarter.
+    as those results leave less, a half is tried, and a quarter. They go in steps: a count that was
+    estimated and is measured now changes by a few tokens, and what is shown should not.
     """
     left = state.budget.ceiling - state.counts.total
     at = _last_user(state.messages)
     since = sum(state.counts[at + 1 :]) if at is not None else 0
-    room = min(most, left + since)
+    step = most / STEPS
+    room = min(most, (left + since) // step * step)
     return next((part for part in (room, room / 2, room / 4) if part <= left), 0.0)
 
 

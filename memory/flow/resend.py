@@ -129,7 +129,7 @@ def shed_media(prompt: Prompt, context: Context, refused: Remedy) -> Flow[Remedy
     state = yield from alone(
         prompt, context, state, smaller, done=lambda now: _last_media(now) is None
     )
-    if list(state.messages) == list(refused.fitted.messages):
+    if list(state.messages) == list(refused.fitted.view):
         return None
     return Remedy(change="media", fitted=fitted_by(prompt, state), tokens=state.counts.total)
 

@@ -36,9 +36,9 @@ _known: GenerationCache[tuple[date | None]] = GenerationCache(entries=4_096)
 class Calendar:
     """The dates that the messages of a conversation open with.
 
-    A conversation often dates the first message of a sitting only: those after it are of that day,
-    until the next one that has a date. Where no message has had one yet, the time at which a
-    message was put on record counts, in UTC.
+    A message that opens with no date is of the time at which it was put on record, in UTC, where
+    that is known. Else it is of the day of the one before it: a conversation often dates the first
+    message of a sitting only.
 
     Attributes:
         size: How many messages were read.
@@ -57,8 +57,9 @@ class Calendar:
             place: Which message, counted from 0 without the head.
             said: When each was put on record, in seconds since 1970; see `Prompt.said`.
         """
-        found = self._at(place)
-        return found[0] if found else _recorded(place, said)
+        recorded = None if self._opens(place) else _recorded(place, said)
+        found = None if recorded else self._at(place)
+        return found[0] if found else recorded or _recorded(place, said)
 
     def label(self, place: int, *, said: Sequence[float | None] = ()) -> str:
         """Return the date of a message as it is written, else as in `2023-05-08`; empty for none.
@@ -67,9 +68,10 @@ class Calendar:
             place: Which message, counted from 0 without the head.
             said: When each was put on record, in seconds since 1970; see `Prompt.said`.
         """
-        if found := self._at(place):
+        recorded = None if self._opens(place) else _recorded(place, said)
+        if recorded is None and (found := self._at(place)):
             return found[1]
-        when = _recorded(place, said)
+        when = recorded or _recorded(place, said)
         return when.isoformat() if when else ""
 
     def extended(self, messages: Sequence[WireMessage]) -> Calendar:
@@ -80,6 +82,11 @@ class Calendar:
             places=(*self.places, *(place for place, _ in found)),
             labels=(*self.labels, *(label for _, label in found)),
         )
+
+    def _opens(self, place: int) -> bool:
+        """Return whether a message itself opens with a date."""
+        index = bisect_right(self.places, place)
+        return bool(index) and self.places[index - 1] == place
 
     def _at(self, place: int) -> tuple[date, str] | None:
         """Return the day that holds for a message, and how it is written.

@@ -31,7 +31,7 @@ def expected_ranking(
         (term.weight, telling(len(documents), len(_places(documents, term))))
         for term in wanted.terms
     )
-    return tuple(matched(first, second, most, limit=limit))
+    return tuple(matched(first, second, most, limit=max(limit, 0)))
 
 
 def _places(documents: Sequence[Document], term: Term) -> list[int]:

@@ -129,14 +129,22 @@ class Judge:
             self._grows(sending)
         return sending
 
-    def again(self, one: Sending, other: Sequence[Wire], what: str) -> None:
-        """Check that the same input made the same view.
+    def again(
+        self, one: Sending, other: Sequence[Wire], what: str, *, recalling: bool = True
+    ) -> None:
+        """Check that the same input made the same view, and recalled the same.
+
+        Args:
+            one: The request.
+            other: What was sent for it again.
+            what: What was done, in words.
+            recalling: Whether there was the same room for what is recalled.
 
         Raises:
             AssertionError: It did not.
         """
         sent, recalled = parted(one.given, other)
-        two = replace(one, sent=sent, recalled=recalled)
+        two = replace(one, sent=sent, recalled=recalled if recalling else one.recalled)
         found = repeats_are_identical(Run(repeats=[(one, two)]))
         demand(found is None, f"{what}: {found}", two)
 

@@ -54,6 +54,8 @@ REMEMBERED = 12
 """How many requests are remembered, to be made again or gone on from."""
 SURE = 0.9
 """The share of a limit below which no prompt is compacted, whatever is known of its count."""
+RECALLED = 0.4
+"""The share of a limit that there may be room for in addition, for what is recalled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +245,10 @@ class Transparent(Machine):
         tokens, limit = before.sending.tokens, before.sending.limit or 0
         sure = tokens is not None and tokens <= SURE * limit
         if sure or self.known(writer, before.given) == before.known:
-            self.judge.again(before.sending, on_the_wire(again), "the same request again")
+            recalling = tokens is not None and tokens <= (SURE - RECALLED) * limit
+            self.judge.again(
+                before.sending, on_the_wire(again), "the same request again", recalling=recalling
+            )
 
     @ASKED
     @act(writer=WRITERS, on=st.booleans())
