@@ -65,14 +65,14 @@ def _asked(retrievers: Sequence[Any], *, lexical: bool) -> list[Any]:
 def _tried(ask: Callable[[], Any]) -> Any:
     try:
         answer = ask()
-        if isawaitable(answer):
-            if iscoroutine(answer):
-                answer.close()
-            msg = "this retriever is asynchronous: use it with an AsyncOpenAI client"
-            raise UnsupportedError(msg, capability="retrieve")
     except Exception as error:  # noqa: BLE001  # what it is, the event says
         return error
-    return answer
+    if not isawaitable(answer):
+        return answer
+    if iscoroutine(answer):
+        answer.close()
+    msg = "this retriever is asynchronous: use it with an AsyncOpenAI client"
+    return UnsupportedError(msg, capability="retrieve")
 
 
 async def _atried(ask: Callable[[], Any], size: int) -> Any:

@@ -15,7 +15,6 @@ __all__ = (
     "CANDIDATES",
     "DIGITS",
     "K1",
-    "B",
     "damping",
     "gain",
     "ideal",
@@ -26,7 +25,7 @@ __all__ = (
 
 K1 = 1.2
 """How much it counts that a term comes again."""
-B = 0.75
+_B = 0.75
 """How much the length of a text counts."""
 DIGITS = 6
 """Digits of a score: logarithms may differ in the last bit between machines."""
@@ -51,7 +50,7 @@ def damping(length: int, average: float) -> float:
         length: How many terms the text has.
         average: How many terms a text has on average; 0 where there are none.
     """
-    return K1 * (1 - B + B * length / (average or 1.0))
+    return K1 * (1 - _B + _B * length / (average or 1.0))
 
 
 def gain(weight: float, times: int, damped: float) -> float:

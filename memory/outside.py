@@ -97,10 +97,10 @@ class Outside:
 
     def _perform(self, effect: Effect[Any]) -> Any:
         match effect:
-            case Append() if self.redact is not None:
-                return self._clean(effect).on(self.store)
             case Stored():
-                return effect.on(self._able(effect))
+                store = self._able(effect)
+                clean = self._clean(effect) if isinstance(effect, Append) else effect
+                return clean.on(store)
             case Emit(event=event):
                 return self.emit(event)
             case Extract(request=request):
@@ -109,12 +109,15 @@ class Outside:
                 return self.clock()
             case Clock():
                 return self.wall()
-            case Retrieve():
-                return retrieve(self.retrievers, effect)
-            case Prepare():
-                return prepare(self.retrievers, effect)
+            case Retrieve() | Prepare():
+                return self._ask(effect)
         msg = f"no handler for {type(effect).__name__}"
         raise TypeError(msg)
+
+    def _ask(self, effect: Retrieve | Prepare) -> Any:
+        if isinstance(effect, Retrieve):
+            return retrieve(self.retrievers, effect)
+        return prepare(self.retrievers, effect)
 
     async def aperform(self, effect: Effect[Any]) -> Any:
         """Perform an effect that needs no summariser, without keeping the event loop waiting."""

@@ -57,8 +57,11 @@ def witness(
         HistoryError: One of `given` is not a mapping.
         StoreError: The store cannot be read.
     """
-    given = _without_snippets(manager, wire(given))
+    passed = wire(given)
+    given = _without_snippets(manager, passed)
     sent, recalled = parted(given, sent)
+    if recalled is not None and recalled[0] in passed:
+        recalled = None  # it went along: its numbers are those of another list
     redact = manager.outside.redact
     stored = None if redact is None else [redacted(message, redact) for message in given]
     log = _log(manager, given, conversation)

@@ -28,6 +28,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "more": {"target": 0.6, "notes": 0.3, "notes_role": "system", "clear_tool_results": "off"},
     "less": {"target": 0.3, "notes": 0.2, "standing": 0.05, "identifiers": 0.0},
     "background": {"compaction": "background", "ahead": 0.7},
+    "recalling": {"recall": "auto", "recall_floor": 0.0},
+    "recalling much": {
+        "recall": "auto",
+        "recall_floor": 0.0,
+        "recall_share": 0.4,
+        "notes_role": "system",
+    },
 }
 """Settings that differ from the usual ones."""
 

@@ -13,6 +13,7 @@ from hypothesis.stateful import precondition
 from memory.identity import digest
 from memory.invariants import Sending
 from memory.invariants.recalled import parted, whole
+from memory.messages import WireMessage
 from memory.records import Compaction
 from memory.testing.kimi_faults import Fault
 from memory.testing.kimi_reply import Reply
@@ -53,7 +54,8 @@ RENDERINGS = st.sampled_from(["hand-made", "object", "dump"])
 REMEMBERED = 12
 """How many requests are remembered, to be made again or gone on from."""
 SURE = 0.9
-"""The share of a limit below which no prompt is compacted, whatever is known of its count."""
+"""The share of a limit below which no prompt is compacted, whatever is known of its count, but for
+what is kept free for what is recalled."""
 RECALLED = 0.4
 """The share of a limit that there may be room for in addition, for what is recalled."""
 
@@ -243,7 +245,8 @@ class Transparent(Machine):
         manager = self.stage.writers[writer].manager.with_options(**before.options)
         again = self.run(manager.fit(before.given, model=before.model, tools=TOOLS))
         tokens, limit = before.sending.tokens, before.sending.limit or 0
-        sure = tokens is not None and tokens <= SURE * limit
+        reserved = manager.context().policy.reserved
+        sure = tokens is not None and tokens <= (SURE - reserved) * limit
         if sure or self.known(writer, before.given) == before.known:
             recalling = tokens is not None and tokens <= (SURE - RECALLED) * limit
             self.judge.again(
@@ -266,14 +269,17 @@ class Transparent(Machine):
             self.go_on_from(view, recalled, writer)
 
     def go_on_from(
-        self, view: Sequence[Any], recalled: tuple[Wire, int] | None, writer: int
+        self, view: Sequence[Any], recalled: tuple[WireMessage, int] | None, writer: int
     ) -> None:
         """Go on from a view: what it recalls goes along, and is not kept."""
         self.given = [*view]
         asked = self.say(writer, [], self.answer(1))
         if recalled is not None:
             message, place = recalled
-            demand(asked.sent.count(message) == 1, "what was recalled did not go along")
+            demand(
+                sum(each == message for each in asked.sent) == 1,
+                "what was recalled did not go along",
+            )
             self.given = [*self.given[:place], *self.given[place + 1 :]]
             self.asked.pop()  # another process takes what was recalled for the caller's
 

@@ -14,6 +14,7 @@ from memory.config import Settings
 from memory.errors import ConfigError
 from memory.notes import Role
 from memory.policy import Clearing, Oversize, Policy
+from memory.recall import RecallMode
 from memory.testing.strategies.checking import wholes
 
 __all__ = ("budgets", "policies", "settings")
@@ -41,6 +42,11 @@ _OF_MANAGERS: Final[Mapping[str, tuple[Any, ...]]] = {
     "summarizer_model": (None, "kimi-k2.5"),
     "summary_prompt": (None, "Write down {what} was said, in 100% plain words."),
     "media_tokens": (2_000, 0, 50),
+    "recall": get_args(RecallMode),
+    "recall_share": (0.25, 0.1, 0.4),
+    "recall_floor": (0.5, 0.0),
+    "recall_rounds": (3, 1),
+    "execute": (False, True),
 }
 
 _Pick = Callable[[], int]
@@ -165,4 +171,7 @@ def _options(
         if name not in fixed:
             value = draw(st.sampled_from(choices))
             made |= {} if value == choices[0] else {name: value}
-    return made | dict(fixed)
+    made |= dict(fixed)
+    if made.get("recall", "off") != "tool" and "execute" not in fixed:
+        made.pop("execute", None)  # nothing is searched for that it could run
+    return made
