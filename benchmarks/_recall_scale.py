@@ -36,6 +36,7 @@ from memory.identity import link, see
 from memory.meter import Meter
 from memory.outside import Outside
 from memory.policy import Policy
+from memory.recall.periods_calendar import calendar
 from memory.recall.settings import Recall
 from memory.records import Compaction, Turn
 from memory.retrievers.lexical import LexicalRetriever
@@ -92,6 +93,7 @@ class Talk:
     def __init__(self, messages: list[Message], meter: Meter) -> None:
         self._messages, self._seen = messages, list(see(messages))
         self._links = list(link(self._seen))
+        calendar(messages, links=self._links)  # as the turn before has left it
         self._context = Context(meter=meter, policy=Policy(budget=BUDGET))
         covered = len(messages) - TAIL
         self._record = Compaction(

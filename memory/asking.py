@@ -19,7 +19,8 @@ __all__ = ("aprepare", "aretrieve", "prepare", "retrieve")
 Answers = tuple["Ranking | Exception", ...]
 
 SMALL = 1_000
-"""Messages that a retriever may read in an event loop; of more it is asked in a thread."""
+"""Messages that the lexical retriever may read in an event loop; of more it is asked in a thread,
+as any other is that has no coroutine."""
 
 
 def retrieve(retrievers: Sequence[Any], effect: Retrieve) -> Answers:
@@ -79,12 +80,15 @@ async def _atried(ask: Callable[[], Any], size: int) -> Any:
     from anyio import to_thread  # noqa: PLC0415  # comes with openai
 
     try:
-        asynchronous = _is_async(ask) or size <= SMALL
-        answer = ask() if asynchronous else await to_thread.run_sync(ask)
+        answer = ask() if _is_quick(ask, size) else await to_thread.run_sync(ask)
         return await answer if isawaitable(answer) else answer
     except Exception as error:  # noqa: BLE001  # what it is, the event says
         return error
 
 
-def _is_async(ask: Callable[[], Any]) -> bool:
-    return iscoroutinefunction(getattr(ask, "func", ask))
+def _is_quick(ask: Callable[[], Any], size: int) -> bool:
+    """Return whether asking keeps no event loop waiting."""
+    method = getattr(ask, "func", ask)
+    if iscoroutinefunction(method):
+        return True
+    return size <= SMALL and bool(getattr(getattr(method, "__self__", None), "lexical", False))

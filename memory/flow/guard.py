@@ -63,9 +63,7 @@ def _sending(
         given=prompt.messages,
         sent=fitted.view,
         record=fitted.record,
-        recalled=None
-        if fitted.snippet is None
-        else (fitted.messages[fitted.snippet], fitted.snippet),
+        recalled=fitted.shown,
         log=log,
         tokens=context.count(prompt, fitted.messages, seen=see(fitted.messages)).total,
         limit=None if chosen else context.limit(prompt),

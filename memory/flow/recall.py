@@ -7,27 +7,24 @@ do: while tools are called in between, a prompt begins with the one before it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from memory import events
-from memory.analysis import Query
 from memory.errors import InvariantError
-from memory.flow.effects import Emit, Flow, Prepare, Retrieve
+from memory.flow.effects import Emit, Flow, Prepare
 from memory.flow.log import failed
+from memory.flow.originals import Originals
 from memory.flow.state import Context, Fitted, Prompt, State
-from memory.flow.store_effects import Index, Lookup
+from memory.flow.store_effects import Index
 from memory.identity import see
 from memory.messages import WireMessage, role_of
-from memory.recall import Found, Passages, Question, Ranking, fuse
-from memory.recall.choice import Choice, candidates, chosen, relevance
+from memory.recall import Question, fuse
+from memory.recall.choice import Choice, relevance
 from memory.recall.dating import dated
-from memory.recall.excerpts import excerpt, weights_of
-from memory.recall.periods_calendar import Calendar, calendar
 from memory.recall.questions import asks, question_of
-from memory.recall.rendering import OPENING, Line, is_snippet, lines_of, snippet
-from memory.said import searched_text, text_of_message
+from memory.recall.rendering import OPENING, is_snippet, snippet
 from memory.view import View
 
 __all__ = (
@@ -41,19 +38,12 @@ __all__ = (
     "without_snippets",
 )
 
-LIMIT = 80
-"""Messages that one retriever is asked for."""
-EXCERPT = 96
-"""Tokens of a message that are shown; of a longer one the sentences that answer best."""
-SHORT = 48
-"""The same for messages after the best ones: more of them are of more use than more of each."""
-LONG = 8
-"""How many messages are the best ones."""
 WHOLE = 0.75
 """The relevance from which all of the room is used; with less it is as much less."""
 
 STEPS = 8
 """How many sizes the room for what is recalled can have."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,114 +73,6 @@ class Recollection:
     def places(self) -> tuple[int, ...]:
         """Which messages are shown, counted from 0 without the head, in order."""
         return tuple(sorted(choice.place for choice in self.choices))
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """One search of the originals of a view."""
-
-    prompt: Prompt
-    context: Context
-    view: View
-    stop: int
-    """How many messages without the head are searched."""
-    asked: int | None
-    """Which of them asks, and is no answer; None for none."""
-
-    @property
-    def dates(self) -> Calendar:
-        return calendar(self.view.thread.rest, links=self.view.thread.links)
-
-    def hidden(self, place: int) -> bool:
-        """Return whether a message is not shown, at least not as it was."""
-        record = self.view.base
-        if any(each.index == place for each in record.shortened):
-            return True
-        return place < record.covered and place not in record.kept
-
-    def found(self, question: Question) -> Flow[list[Ranking]]:
-        """Ask whoever can search; one that fails is left out, and told of."""
-        prompt, recall = self.prompt, self.context.recall
-        key = None if recall is None or not recall.by_store or prompt.blind else prompt.log
-        rankings: list[Ranking] = []
-        if key is not None:
-            lookup = Lookup(key=key, question=question, limit=LIMIT)
-            try:
-                rankings.append((yield from lookup.perform()))
-            except Exception as error:  # noqa: BLE001  # the turn goes on without
-                yield from failed(prompt, error).perform()
-                key = None
-        asked = Retrieve(
-            question=question, passages=self.passages(), limit=LIMIT, lexical=key is None
-        )
-        for answer in (yield from asked.perform()):
-            if isinstance(answer, Exception):
-                yield from failed(prompt, answer).perform()
-            else:
-                rankings.append(answer)
-        return [self._usable(ranking) for ranking in rankings]
-
-    def passages(self) -> Passages:
-        """Return what is searched."""
-        thread = self.view.thread
-        seen = thread.seen[thread.start :]
-        return Passages(
-            thread.rest[: self.stop],
-            digests=[each.digest for each in seen[: self.stop]],
-            links=thread.links[: self.stop + 1],
-            text=text_of_message,
-            searched=searched_text,
-            role=_role,
-        )
-
-    def _usable(self, ranking: Ranking) -> Ranking:
-        """Return what a retriever may have found, each message once."""
-        best = dict[int, Found]()
-        for found in ranking:
-            place, score = found[0], found[1]
-            if 0 <= place < self.stop and place != self.asked and math.isfinite(score):
-                best.setdefault(place, Found(*found))
-        return [*best.values()]
-
-    def chosen(self, question: Question, ranking: Ranking, room: float) -> list[Choice]:
-        """Return the passages that are shown."""
-        able = candidates(ranking, hidden=self.hidden, size=self.stop)
-        able = [found for found in able if found.place != self.asked]
-        query = Query.of_question(question.text, question.context)
-        texts = [self._text(found.place) for found in able[:LIMIT]]
-        weights, count = weights_of(query.terms, texts), self.context.meter.text
-        dates = set[str]()
-
-        def cost(place: int, text: str) -> float:
-            line = self._line(place, text)
-            known = line.date in dates
-            dates.add(line.date)
-            shown = lines_of([line._replace(date="") if known else line])
-            return sum(count(each) + 1 for each in shown)
-
-        best = {found.place for found in able[:LONG]}
-
-        def text(place: int) -> str:
-            most = EXCERPT if place in best else SHORT
-            return excerpt(self._text(place), weights=weights, room=most, count=count)
-
-        return chosen(able, room=room, text=text, cost=cost, known=self._known())
-
-    def _known(self) -> set[str]:
-        """Return the texts that are shown verbatim."""
-        return {text_of_message(self.view.thread.rest[i]) for i in self.view.loose}
-
-    def _text(self, place: int) -> str:
-        return text_of_message(self.view.thread.rest[place])
-
-    def _line(self, place: int, text: str) -> Line:
-        date = self.dates.label(place, said=self.prompt.said)
-        role = role_of(self.view.thread.rest[place])
-        return Line(place, str(role), text, date)
-
-    def lines(self, choices: Sequence[Choice]) -> list[str]:
-        """Return passages as lines."""
-        return lines_of([self._line(each.place, each.text) for each in choices])
 
 
 def recalled(prompt: Prompt, context: Context, state: State, fitted: Fitted) -> Flow[Fitted]:
@@ -232,7 +114,7 @@ def recollect(prompt: Prompt, context: Context, state: State) -> Flow[Recollecti
     if recall is None or asked is None:
         return None
     place, question = asked
-    search = _Search(prompt, context, state.view, max(place, state.view.base.covered), place)
+    search = Originals(prompt, context, state.view, max(place, state.view.base.covered), place)
     room = _room(state, recall.share * state.budget.limit)
     frame = context.meter.text(str(snippet([])["content"])) + 8
     nothing = Recollection(floor=recall.floor, room=max(0, int(room)), place=place)
@@ -331,7 +213,7 @@ def searched(
         room: Tokens for what is found.
     """
     question = Question(text=query)
-    search = _Search(prompt, context, view, len(view.thread.rest), None)
+    search = Originals(prompt, context, view, len(view.thread.rest), None)
     rankings = yield from search.found(question)
     ranking = rankings[0] if len(rankings) == 1 else fuse(rankings)
     ranking, _ = dated(ranking, query, search.dates, search.stop, prompt.said)
@@ -367,9 +249,10 @@ def prepared(prompt: Prompt, context: Context) -> Flow[None]:
         if recall is not None and recall.by_store and prompt.log is not None:
             yield from Index(key=prompt.log).perform()
         view = View(prompt.thread())
-        passages = _Search(prompt, context, view, len(view.thread.rest), None).passages()
+        originals = Originals(prompt, context, view, len(view.thread.rest))
+        _ = originals.dates  # is read ahead as well
         lexical = prompt.log is None or recall is None or not recall.by_store
-        yield from Prepare(passages=passages, lexical=lexical).perform()
+        yield from Prepare(passages=originals.passages(), lexical=lexical).perform()
     except Exception as error:  # noqa: BLE001  # nobody waits for this
         yield from failed(prompt, error).perform()
 
@@ -405,7 +288,3 @@ def _may_be(message: WireMessage) -> bool:
     """Return whether a message may be a snippet message, at the price of a look."""
     content = message.get("content")
     return isinstance(content, str) and content.startswith(OPENING)
-
-
-def _role(message: WireMessage) -> str:
-    return str(role_of(message))

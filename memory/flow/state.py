@@ -229,6 +229,11 @@ class Fitted:
     recalled: int = 0
 
     @property
+    def shown(self) -> tuple[WireMessage, int] | None:
+        """The message that shows originals again, and its place; None for none."""
+        return None if self.snippet is None else (self.messages[self.snippet], self.snippet)
+
+    @property
     def view(self) -> Sequence[WireMessage]:
         """The messages without what is recalled."""
         if self.snippet is None:

@@ -15,6 +15,8 @@ BESIDE = 0.2
 what it is about, where there is room."""
 MOST = 4.0
 """How many times better than what is shown already something can be at most, for its relevance."""
+FULL = 80
+"""Messages that one retriever is asked for."""
 TOLD = 0.2
 """How relevant anything is to a message that asks nothing, against one that does."""
 
@@ -40,7 +42,9 @@ def relevance(
 
 def _relevance(ranking: Ranking, hidden: Callable[[int], bool]) -> float:
     best = max((found.matched for found in ranking if hidden(found.place)), default=0.0)
-    shown = max((found.matched for found in ranking if not hidden(found.place)), default=0.0)
+    # What is not among the best may still be as good as the last of them.
+    last = ranking[-1].matched if len(ranking) >= FULL else 0.0
+    shown = max((found.matched for found in ranking if not hidden(found.place)), default=last)
     if best <= 0:
         return 0.0
     return math.sqrt(best) * min(MOST, best / shown if shown > 0 else MOST)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, overload
+from typing import Generic, NamedTuple, TypeVar, overload
 
 from memory.messages import WireMessage
 
-__all__ = ("Found", "Passage", "Passages", "Question", "Ranking")
+__all__ = ("Found", "Passage", "Passages", "Question", "Ranking", "Stretch")
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,3 +123,36 @@ class Passages(Sequence[Passage]):
     def __len__(self) -> int:
         """Return how many messages there are."""
         return len(self.messages)
+
+
+class Stretch(Sequence[T], Generic[S, T]):
+    """A stretch of a sequence, read item by item as it is asked for: nothing is copied, in O(1).
+
+    Args:
+        items: The sequence, which has `start + size` items or more.
+        read: What is told of an item.
+        start: Where the stretch begins.
+        size: How many items it has.
+    """
+
+    def __init__(
+        self, items: Sequence[S], read: Callable[[S], T], *, start: int = 0, size: int
+    ) -> None:
+        self._items = items
+        self._read = read
+        self._start = start
+        self._size = size
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[T]: ...
+    def __getitem__(self, place: int | slice) -> T | Sequence[T]:
+        """Return what is told of the item at a place, or of those of a slice."""
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(self._size))]
+        return self._read(self._items[self._start + range(self._size)[place]])
+
+    def __len__(self) -> int:
+        """Return how many items there are."""
+        return self._size

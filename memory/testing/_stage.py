@@ -298,9 +298,7 @@ class Stage:
             given=prompt.messages,
             sent=fitted.view,
             record=fitted.record,
-            recalled=None
-            if fitted.snippet is None
-            else (fitted.messages[fitted.snippet], fitted.snippet),
+            recalled=fitted.shown,
             log=max(logs, key=len),
             tokens=self.context.count(prompt, fitted.messages).total,
             limit=self.context.limit(prompt),
