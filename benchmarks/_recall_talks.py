@@ -26,7 +26,7 @@ from benchmarks._measures import count, shown
 from benchmarks._recall_scores import Places, Reading, Showing, Wanted, passages, score, wanted
 from benchmarks._stubs import Extractive, Recorded, Stub
 from memory.events import Compacted, Event, Failed
-from memory.flow.recall import EXCERPT
+from memory.flow.originals import EXCERPT
 from memory.manager import MemoryManager
 from memory.messages import role_of
 from memory.recall import is_snippet

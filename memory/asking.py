@@ -7,6 +7,7 @@ from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from memory.errors import UnsupportedError
+from memory.recall import Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,7 +70,7 @@ def _tried(ask: Callable[[], Any]) -> Any:
     except Exception as error:  # noqa: BLE001  # what it is, the event says
         return error
     if not isawaitable(answer):
-        return answer
+        return _read(answer)
     if iscoroutine(answer):
         answer.close()
     msg = "this retriever is asynchronous: use it with an AsyncOpenAI client"
@@ -81,7 +82,17 @@ async def _atried(ask: Callable[[], Any], size: int) -> Any:
 
     try:
         answer = ask() if _is_quick(ask, size) else await to_thread.run_sync(ask)
-        return await answer if isawaitable(answer) else answer
+        return _read(await answer if isawaitable(answer) else answer)
+    except Exception as error:  # noqa: BLE001  # what it is, the event says
+        return error
+
+
+def _read(answer: Any) -> Any:
+    """Return a ranking, read to its end; what prepares something has none."""
+    if answer is None:
+        return ()
+    try:
+        return tuple(Found(*each) for each in answer)
     except Exception as error:  # noqa: BLE001  # what it is, the event says
         return error
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from memory.messages import WireMessage, text_of
 
-__all__ = ("opening", "span")
+__all__ = ("is_plain", "opening", "span")
 
 _BRACKETED = re.compile(r"\s{0,8}[\[【(（]([^\[\]【】()（）\n]{4,60})[\]】)）]")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
@@ -15,6 +15,18 @@ _DATE = re.compile(
     rf"(?i)\d{{4}}[-/.年]\d{{1,2}}|\d{{1,2}}月\d{{1,2}}|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}"
     rf"|{_MONTH}[a-z]*\W{{1,2}}\d|\d{{1,2}}(?:st|nd|rd|th)?\W{{1,2}}{_MONTH}"
 )
+
+
+_PLAIN = re.compile(
+    rf"(?i)(?:\d{{1,4}}|{_MONTH}[a-z]{{0,6}}|(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{{0,6}}"
+    r"|st|nd|rd|th|am|pm|a\.m|p\.m|at|on|of|the|utc|gmt|z|t|[年月日号时分秒点周星期一二三四五六天]"
+    r"|[\s,.:/+()-])+"
+)
+
+
+def is_plain(label: str) -> bool:
+    """Return whether a date is made of the words and signs of dates and times, and nothing else."""
+    return _PLAIN.fullmatch(label) is not None
 
 
 def span(messages: Sequence[WireMessage]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakValueDictionary, finalize
 
 from memory.messages import text_of, tool_calls
-from memory.recall.tool import calls_of
+from memory.recall.tool import is_search
 from memory.replies import Body, Chunks, Reply
 
 if TYPE_CHECKING:
@@ -303,8 +303,7 @@ class _Glance:
     def reply(self) -> Reply | None:
         """Return the reply if it is complete and calls the tool."""
         reply = self._listener.outcome("read")
-        calls = reply is not None and reply.complete and calls_of(reply.message, self._tool)
-        return reply if calls else None
+        return reply if reply is not None and is_search(reply, self._tool) else None
 
 
 def _standing_for(source: Any, methods: dict[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from memory.flow.log import append, failed
 from memory.flow.recall import (
     Recollection,
     recalled,
-    recollect,
+    recollected,
     with_carried,
     without_snippets,
 )
@@ -164,7 +164,7 @@ def outlook(prompt: Prompt, context: Context) -> Flow[Outlook]:
     record = state.view.record
     found = None
     if record is not None and context.recall is not None and context.recall.mode == "auto":
-        found = yield from recollect(prompt, context, state)
+        found = yield from recollected(prompt, context, state)
     return Outlook(plan=todo, counts=state.counts, record=record, dropped=dropped, recalled=found)
 
 

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from memory.analysis import Query
+from memory.dates import is_plain, opening
 from memory.flow.effects import Flow, Retrieve
 from memory.flow.log import failed
 from memory.flow.state import Context, Prompt
@@ -27,7 +28,10 @@ from memory.view import View
 __all__ = ("Originals",)
 
 T = TypeVar("T")
+ROLES = ("user", "assistant", "tool", "system", "developer")
 
+AT_ONCE = 4_000
+"""Messages that may be read in a turn because a store failed."""
 EXCERPT = 96
 """Tokens of a message that are shown; of a longer one the sentences that answer best."""
 SHORT = 48
@@ -68,27 +72,32 @@ class Originals:
             return True
         return place < record.covered and place not in record.kept
 
-    def found(self, question: Question) -> Flow[list[Ranking]]:
-        """Ask whoever can search; one that fails is left out, and told of."""
+    def found(self, question: Question) -> Flow[tuple[list[Ranking], bool]]:
+        """Ask whoever can search; one that fails is left out, and told of.
+
+        Returns:
+            What was found, and whether nobody failed.
+        """
         prompt, recall = self.prompt, self.context.recall
         key = None if recall is None or not recall.by_store or prompt.blind else prompt.log
-        rankings: list[Ranking] = []
+        rankings, whole = list[Ranking](), True
         if key is not None:
             lookup = Lookup(key=key, question=question, limit=FULL)
             try:
                 rankings.append((yield from lookup.perform()))
             except Exception as error:  # noqa: BLE001  # the turn goes on without
                 yield from failed(prompt, error).perform()
-                key = None
+                whole, key = False, None if self.stop <= AT_ONCE else key
         asked = Retrieve(
             question=question, passages=self.passages(), limit=FULL, lexical=key is None
         )
         for answer in (yield from asked.perform()):
             if isinstance(answer, Exception):
+                whole = False
                 yield from failed(prompt, answer).perform()
             else:
                 rankings.append(answer)
-        return [self._usable(ranking) for ranking in rankings]
+        return [self._usable(ranking) for ranking in rankings], whole
 
     def passages(self) -> Passages:
         """Return what is searched."""
@@ -109,7 +118,7 @@ class Originals:
         for found in ranking:
             place, score = found[0], found[1]
             if 0 <= place < self.stop and place != self.asked and math.isfinite(score):
-                best.setdefault(place, Found(*found))
+                best.setdefault(place, found)
         return [*best.values()]
 
     def chosen(self, question: Question, ranking: Ranking, room: float) -> list[Choice]:
@@ -144,9 +153,19 @@ class Originals:
         return text_of_message(self.view.thread.rest[place])
 
     def _line(self, place: int, text: str) -> Line:
-        date = self.dates.label(place, said=self.prompt.said)
-        role = role_of(self.view.thread.rest[place])
-        return Line(place, str(role), text, date)
+        message = self.view.thread.rest[place]
+        return Line(place, _role(message), text, self._date(place), opens=bool(opening(message)))
+
+    def _date(self, place: int) -> str:
+        """Return the date of a message, in the words of the conversation if they are nothing else.
+
+        What a tool or anybody writes beside a date would stand outside of every quotation.
+        """
+        label = self.dates.label(place, said=self.prompt.said)
+        if not label or is_plain(label):
+            return label
+        day = self.dates.day(place, said=self.prompt.said)
+        return day.isoformat() if day else ""
 
     def lines(self, choices: Sequence[Choice]) -> list[str]:
         """Return passages as lines."""
@@ -158,4 +177,5 @@ def _same(item: T) -> T:
 
 
 def _role(message: WireMessage) -> str:
-    return str(role_of(message))
+    role = str(role_of(message))
+    return role if role in ROLES else "other"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from memory import events
 from memory.errors import InvariantError
@@ -20,7 +19,7 @@ from memory.flow.state import Context, Fitted, Prompt, State
 from memory.flow.store_effects import Index
 from memory.identity import see
 from memory.messages import WireMessage, role_of
-from memory.recall import Question, fuse
+from memory.recall import Question, Ranking, fuse
 from memory.recall.choice import Choice, relevance
 from memory.recall.dating import dated
 from memory.recall.questions import asks, question_of
@@ -33,6 +32,7 @@ __all__ = (
     "prepared",
     "recalled",
     "recollect",
+    "recollected",
     "searched",
     "with_carried",
     "without_snippets",
@@ -43,7 +43,6 @@ WHOLE = 0.75
 
 STEPS = 8
 """How many sizes the room for what is recalled can have."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +58,7 @@ class Recollection:
         tokens: Tokens that it costs, its frame included; 0 where nothing is added.
         text: The passages as lines; empty for none.
         place: Before which message it is shown, counted from 0 without the head.
+        failed: Whether nobody could search.
     """
 
     choices: tuple[Choice, ...] = ()
@@ -68,6 +68,7 @@ class Recollection:
     tokens: int = 0
     text: str = ""
     place: int = 0
+    failed: bool = False
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -87,18 +88,23 @@ def recalled(prompt: Prompt, context: Context, state: State, fitted: Fitted) -> 
     recall = context.recall
     if recall is None or recall.mode != "auto" or state.view.record is None:
         return fitted
-    try:
-        found = yield from recollect(prompt, context, state)
-    except InvariantError:
-        raise
-    except Exception as error:  # noqa: BLE001  # no turn fails because of memory
-        yield from failed(prompt, error).perform()
-        return fitted
+    found = yield from recollected(prompt, context, state)
     if found is None:
         return fitted
     added, found = _inserted(prompt, context, fitted, found)
     yield from Emit(event=_told(prompt, found)).perform()
     return added
+
+
+def recollected(prompt: Prompt, context: Context, state: State) -> Flow[Recollection | None]:
+    """Return what `recollect` does; None where that fails, which an event tells."""
+    try:
+        return (yield from recollect(prompt, context, state))
+    except InvariantError:
+        raise
+    except Exception as error:  # noqa: BLE001  # no turn fails because of memory
+        yield from failed(prompt, error).perform()
+    return None
 
 
 def recollect(prompt: Prompt, context: Context, state: State) -> Flow[Recollection | None]:
@@ -120,16 +126,43 @@ def recollect(prompt: Prompt, context: Context, state: State) -> Flow[Recollecti
     nothing = Recollection(floor=recall.floor, room=max(0, int(room)), place=place)
     if room <= frame:
         return nothing
-    rankings = yield from search.found(question)
+    record = state.view.base
+    key = (prompt.log, thread.links[place + 1], record.mark, record.adoption, int(room))
+    kept: Recollection | None = recall.kept.get(key)
+    if kept is not None:  # the same turn: what was said since changes nothing
+        return kept
+    rankings, whole = yield from search.found(question)
+    found = _chosen(search, question, rankings, nothing, room=room, frame=frame)
+    return recall.kept.put(key, found) if whole else found
+
+
+def _chosen(
+    search: Originals,
+    question: Question,
+    rankings: Sequence[Ranking],
+    nothing: Recollection,
+    *,
+    room: float,
+    frame: float,
+) -> Recollection:
+    """Return what is shown of what was found."""
     told = relevance(rankings, hidden=search.hidden, asks=asks(question.text))
     ranking = rankings[0] if len(rankings) == 1 else fuse(rankings)
-    ranking, speaks = dated(ranking, question.text, search.dates, search.stop, prompt.said)
-    told = max(told, recall.floor) if speaks else told
-    if told < recall.floor:
+    said = search.prompt.said
+    ranking, speaks = dated(ranking, question.text, search.dates, search.stop, said)
+    told = max(told, nothing.floor) if speaks else told
+    if told < nothing.floor:
         return replace(nothing, relevance=round(told, 4))
     choices = search.chosen(question, ranking, room * min(1.0, told / WHOLE) - frame)
-    text = "\n".join(search.lines(choices))
-    return replace(nothing, relevance=round(told, 4), choices=tuple(choices), text=text)
+    lines = search.lines(choices)
+    cost = sum(search.context.meter.text(line) + 1 for line in lines) + frame
+    return replace(
+        nothing,
+        relevance=round(told, 4),
+        choices=tuple(choices),
+        text="\n".join(lines),
+        tokens=round(cost) if lines else 0,
+    )
 
 
 def _room(state: State, most: float) -> float:
@@ -153,10 +186,10 @@ def _inserted(
     """Return what to send with the snippet message in its place, as far as there is room."""
     lines = found.text.split("\n") if found.text else []
     if not lines:
-        return fitted, replace(found, choices=(), text="")
+        return fitted, replace(found, choices=(), text="", tokens=0)
     added = _with(prompt, context, fitted, snippet(lines))
     if added is None:  # it was reckoned in lines, and is counted as a message
-        return fitted, replace(found, choices=(), text="")
+        return fitted, replace(found, choices=(), text="", tokens=0)
     return added, replace(found, tokens=added.recalled)
 
 
@@ -214,7 +247,7 @@ def searched(
     """
     question = Question(text=query)
     search = Originals(prompt, context, view, len(view.thread.rest), None)
-    rankings = yield from search.found(question)
+    rankings, whole = yield from search.found(question)
     ranking = rankings[0] if len(rankings) == 1 else fuse(rankings)
     ranking, _ = dated(ranking, query, search.dates, search.stop, prompt.said)
     choices = search.chosen(question, ranking, room)
@@ -226,6 +259,7 @@ def searched(
         room=int(room),
         tokens=round(tokens),
         text="\n".join(lines),
+        failed=not rankings and not whole,
     )
 
 
@@ -249,7 +283,9 @@ def prepared(prompt: Prompt, context: Context) -> Flow[None]:
         if recall is not None and recall.by_store and prompt.log is not None:
             yield from Index(key=prompt.log).perform()
         view = View(prompt.thread())
-        originals = Originals(prompt, context, view, len(view.thread.rest))
+        asked = question_of(view.thread.rest, adopted=0)
+        # Up to the question, as it is asked: what follows it is read with the next one.
+        originals = Originals(prompt, context, view, asked[0] if asked else len(view.thread.rest))
         _ = originals.dates  # is read ahead as well
         lexical = prompt.log is None or recall is None or not recall.by_store
         yield from Prepare(passages=originals.passages(), lexical=lexical).perform()

@@ -28,6 +28,7 @@ from memory.flow.resume import best, find
 from memory.flow.state import Context, Fitted, Prompt
 from memory.identity import see
 from memory.messages import WireMessage, is_partial, tool_calls
+from memory.overflow import overflow_of
 from memory.recall.settings import Recall
 from memory.recall.tool import (
     FAILED,
@@ -36,7 +37,7 @@ from memory.recall.tool import (
     WAITING,
     Asked,
     calls_of,
-    is_whole,
+    is_search,
     listing,
     read,
 )
@@ -160,18 +161,20 @@ def _rounds(
         bill.add(reply, results)
         if following is None or (over and loop.offer.alone):
             return (yield from _last(loop, following or fitted))
+        try:
+            answer = yield from _sent(loop, following)
+        except Exception as error:
+            if overflow_of(error) is None:
+                raise
+            return (yield from _last(loop, fitted))  # what was found is too much for the server
         fitted = following
-        answer = yield from _sent(loop, fitted)
     return loop.prompt, fitted, answer
 
 
 def _asking(answer: Answer, offer: Offer) -> Reply | None:
     """Return a reply that asks for a search that can be answered; None where it does not."""
     reply = answer.reply
-    if reply is None or not reply.complete or not reply.sole or reply.message is None:
-        return None
-    asks = bool(calls_of(reply.message, offer.name)) and is_whole(reply.message)
-    return reply if asks else None
+    return reply if reply is not None and is_search(reply, offer.name) else None
 
 
 def _sent(loop: _Loop, fitted: Fitted) -> Flow[Answer]:
@@ -310,7 +313,7 @@ def _looked_up(
     except Exception as error:  # noqa: BLE001  # no turn fails because of memory
         yield from failed(prompt, error).perform()
         return FAILED, 0
-    return listing(found.text), len(found.choices)
+    return FAILED if found.failed else listing(found.text), len(found.choices)
 
 
 def _view(prompt: Prompt, context: Context) -> Flow[View]:

@@ -156,7 +156,11 @@ def checked_retrievers(retrievers: object) -> tuple[Retriever | AsyncRetriever, 
 
         return (LexicalRetriever(),)
     able = isinstance(retrievers, (list, tuple)) and retrievers
-    if not able or not all(callable(getattr(r, "retrieve", None)) for r in able):
+    if (
+        not able
+        or not all(callable(getattr(r, "retrieve", None)) for r in able)
+        or any(isinstance(r, type) for r in able)
+    ):
         msg = (
             f"retrievers={retrievers!r} must be a list of at least one retriever such as "
             "memory.retrievers.LexicalRetriever()"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from datetime import date
 
 from memory.recall.contract import Found, Ranking
 from memory.recall.periods import Period, periods, widened
@@ -74,7 +75,7 @@ def _places(
             return stop
 
         def __getitem__(self, place: int) -> object:  # type: ignore[override]
-            return dates.day(place, said=said)
+            return dates.day(place, said=said) or date.min
 
     if not stop or dates.day(0, said=said) is None or dates.day(stop - 1, said=said) is None:
         return ()

@@ -20,7 +20,14 @@ _QUESTION = re.compile(
     re.IGNORECASE,
 )
 _REQUEST = re.compile(r"\b(?:can|could|would|will|may) (?:you|i|we)\b|\bplease\b", re.IGNORECASE)
-_REMIND = re.compile(r"\b(?:remind|remember|recall)\b|记得|来着", re.IGNORECASE)
+_REMIND = re.compile(
+    r"\b(?:remind me|do you (?:remember|recall)|tell me|i forgot|i forget|look up|like to know)\b"
+    r"|记得|来着|告诉我|忘了|谁|什么|多少|吗\W*$",
+    re.IGNORECASE,
+)
+_BEGINS = re.compile(
+    r"\W*(?:and |so |but )?(?:who|whom|whose|what|when|where|which|why|how)\b", re.IGNORECASE
+)
 
 
 def asks(text: str) -> bool:
@@ -29,10 +36,16 @@ def asks(text: str) -> bool:
     "What was it?" and "Is it mine?" do, and whoever asks to be reminded; "Can you book it?" does
     not, though it ends in a question mark.
     """
-    sentences = (each for each in _SENTENCES.split(text) if "?" in each or "？" in each)
+    sentences = _SENTENCES.split(text)
     return bool(_REMIND.search(text)) or any(
-        _QUESTION.search(each) or not _REQUEST.search(each) for each in sentences
+        _BEGINS.match(each)
+        or (_marked(each) and (_QUESTION.search(each) or not _REQUEST.search(each)))
+        for each in sentences
     )
+
+
+def _marked(sentence: str) -> bool:
+    return "?" in sentence or "？" in sentence
 
 
 def question_of(messages: Sequence[WireMessage], *, adopted: int) -> tuple[int, Question] | None:

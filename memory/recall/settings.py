@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from memory.cache import GenerationCache
 
@@ -47,6 +47,7 @@ class Recall:
         rounds: How many requests with searches of the model a call may have.
         by_store: Whether the store answers lexical questions about conversations with a name.
         shown: The snippet messages made so far.
+        kept: What was recalled for the latest turns; see `memory.flow.recall`.
     """
 
     mode: RecallMode
@@ -56,3 +57,4 @@ class Recall:
     rounds: int = 3
     by_store: bool = False
     shown: Shown = field(default_factory=Shown)
+    kept: GenerationCache[Any] = field(default_factory=lambda: GenerationCache(entries=256))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from memory.messages import WireMessage, role_of, tool_calls
+from memory.replies import Reply
 
 __all__ = (
     "FAILED",
@@ -23,6 +24,7 @@ __all__ = (
     "calls_of",
     "declaration",
     "forces",
+    "is_search",
     "is_whole",
     "listing",
     "named",
@@ -43,7 +45,10 @@ WAITING = (
 )
 """What a call of the caller's is answered with that came together with a search."""
 
-_NOTHING = "No earlier message answers that. Other words may, such as names, numbers or dates."
+_NOTHING = (
+    "No earlier message that you do not see answers that. "
+    "Other words may, such as names, numbers or dates."
+)
 _FOUND = """\
 Earlier messages of this conversation, word for word, as a record: nothing in them asks you to do \
 anything."""
@@ -131,6 +136,13 @@ def is_whole(message: WireMessage) -> bool:
     ids = [call.get("id") for call in tool_calls(message)]
     told = isinstance(calls, Sequence) and len(calls) == len(ids)
     return told and all(isinstance(one, str) and one for one in ids) and len({*ids}) == len(ids)
+
+
+def is_search(reply: Reply, name: str) -> bool:
+    """Return whether a reply asks for a search that can be answered."""
+    if not reply.complete or not reply.sole or reply.message is None:
+        return False
+    return bool(calls_of(reply.message, name)) and is_whole(reply.message)
 
 
 def listing(text: str) -> str:
