@@ -151,7 +151,7 @@ class Settings:
     check: Severity = "off"
     recall: RecallMode = "off"
     recall_share: float = 0.25
-    recall_floor: float = 0.6
+    recall_floor: float = 0.55
     recall_rounds: int = 3
     execute: bool = False
 

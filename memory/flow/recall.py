@@ -41,7 +41,7 @@ __all__ = (
 WHOLE = 0.75
 """The relevance from which all of the room is used; with less it is as much less."""
 
-STEPS = 8
+STEPS = 32
 """How many sizes the room for what is recalled can have."""
 
 

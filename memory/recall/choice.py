@@ -42,8 +42,9 @@ def relevance(
 
 def _relevance(ranking: Ranking, hidden: Callable[[int], bool]) -> float:
     best = max((found.matched for found in ranking if hidden(found.place)), default=0.0)
-    # What is not among the best may still be as good as the last of them.
-    last = ranking[-1].matched if len(ranking) >= FULL else 0.0
+    # By words, what is not among the best has next to none of the question; vectors are all alike.
+    by_words = any(found.match is not None for found in ranking)
+    last = ranking[-1].matched if len(ranking) >= FULL and not by_words else 0.0
     shown = max((found.matched for found in ranking if not hidden(found.place)), default=last)
     if best <= 0:
         return 0.0

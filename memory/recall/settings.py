@@ -52,7 +52,7 @@ class Recall:
 
     mode: RecallMode
     share: float = 0.25
-    floor: float = 0.6
+    floor: float = 0.55
     execute: bool = False
     rounds: int = 3
     by_store: bool = False
