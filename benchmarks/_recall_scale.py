@@ -45,7 +45,7 @@ from memory.testing import FakeKimi
 from memory.view import Thread, View
 from memory.vocabulary import warmup
 
-__all__ = ("FULL", "QUICK", "Scope", "checks", "figures", "latency_checks", "measured")
+__all__ = ("FULL", "QUICK", "Scope", "checks", "figures", "measured")
 
 MODEL: Final = "kimi-k2.6"
 BUDGET: Final = 8_000
@@ -275,8 +275,3 @@ def figures(rows: Sequence[Row]) -> list[Figure]:
 
 def _named(row: Row, name: str) -> str:
     return f"recall at {row['messages']:,} messages, {row['searched by']}, {name}"
-
-
-def latency_checks(*, quick: bool = False) -> list[Check]:
-    """Measure, and return what has to hold of the time that recall adds to a turn."""
-    return checks(measured(QUICK if quick else FULL))

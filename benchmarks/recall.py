@@ -8,9 +8,10 @@ model. The settings are the library's defaults with `recall="auto"`, the same wi
 for LoCoMo, whose summaries a model once wrote, a row in which they are kept whole. Recall by the
 share of the budget that it may have is the evidence for the default share.
 
-Beside it: how many messages of the evidence the retriever ranks among its ten best; what recall
-costs where tools are called; every recorded conversation through a wrapped client in every mode of
-recall and style of call, on a strict server; and hostile transcripts that are brought back.
+Beside it: the time that recall adds to a turn, also of a long log; how many messages of the
+evidence the retriever ranks among its ten best; what recall costs where tools are called; every
+recorded conversation through a wrapped client in every mode of recall and style of call, on a
+strict server; and hostile transcripts that are brought back.
 
 Tokens are counted with Kimi's own vocabulary.
 """
@@ -24,13 +25,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from benchmarks import _recall_cost, _recall_injection, _recall_protocol
+from benchmarks import _recall_cost, _recall_injection, _recall_protocol, _recall_scale
 from benchmarks._corpora import add_data_argument
 from benchmarks._cost_runs import CHAIN, chains
 from benchmarks._hostile import TRANSCRIPTS
@@ -278,13 +277,6 @@ def _points(
     return sorted(found, key=lambda point: (corpora.index(point.corpus), point.share))
 
 
-def latency() -> list[Check]:
-    """Return what has to hold of the time that recall adds to a turn."""
-    name = "benchmarks._recall_scale"
-    found: list[Check] = import_module(name).latency_checks() if find_spec(name) else []
-    return found
-
-
 def rows(found: Found) -> dict[str, list[Row]]:
     """Return the tables by heading."""
     return {
@@ -319,9 +311,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=WORKERS, help="processes at once")
     options = parser.parse_args(arguments)
     scope, start = QUICK if options.quick else Scope(), time.perf_counter()
-    timed = latency() if scope.latency else []  # first, while nothing runs beside it
+    timed = _recall_scale.measured() if scope.latency else []  # first, while nothing runs beside it
     found = measure(options.data, scope, workers=options.workers)
-    made = rows(found)
+    made = rows(found) | ({"time added": timed} if timed else {})
     report = Report(
         benchmark="recall",
         settings={
@@ -336,10 +328,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             heading: [{k: v for k, v in row.items() if k not in HIDDEN} for row in each]
             for heading, each in made.items()
         },
-        checks=[*checks(found), *timed],
+        checks=[*checks(found), *(_recall_scale.checks(timed) if timed else ())],
         figures=[
             *figures(found.talks, found.points, found.turns),
             *_recall_cost.figures(found.costs),
+            *(_recall_scale.figures(timed) if timed else ()),
         ],
         quick=options.quick,
     )
