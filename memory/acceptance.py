@@ -323,7 +323,7 @@ def _is_order(line: str, start: int) -> bool:
 
 _FENCES: Final = re.compile(
     r"[<‹〈⟨˂⧼❮≺＜]\s{0,8}[/\\]?\s{0,8}(?:conversation(?:[-_\s]?notes)?|standing[-_\s]?instructions"
-    r"|identifiers)\s{0,8}(?:[>›〉⟩˃⧽❯≻/]|\w{1,20}\s{0,4}=|$)"
+    r"|recalled[-_\s]?messages|identifiers)\s{0,8}(?:[>›〉⟩˃⧽❯≻/]|\w{1,20}\s{0,4}=|$)"
     r"|[<‹〈⟨]\s{0,8}summary\s{1,8}(?:messages|dates)\s{0,4}="
     r"|^[^\S\n]{0,8}[<‹〈⟨]\s{0,8}[/\\]?\s{0,8}summary\s{0,8}[>›〉⟩]",
     re.IGNORECASE | re.MULTILINE,

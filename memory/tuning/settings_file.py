@@ -85,6 +85,8 @@ def _default(value: Any) -> str:
 
 
 def _value(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if not isinstance(value, str):
         # A number of another library is one of ours in the file.
         return repr(float(value) if isinstance(value, float) else int(value))

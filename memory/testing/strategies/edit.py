@@ -319,7 +319,7 @@ def _object(message: Wire) -> ChatCompletionMessage:
 
 
 def _dump(message: Wire) -> Wire:
-    return _object(message).model_dump()
+    return _object(message).model_dump(warnings=False)  # the SDK expects a text as content
 
 
 _RENDER: Final[Mapping[Rendering, Callable[[Wire], Any]]] = {
