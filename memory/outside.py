@@ -60,7 +60,7 @@ class Outside:
         redact: What is done to texts before they are stored; None for nothing.
         clock: Tells the seconds, for `Now`; it never goes back.
         wall: Tells the seconds since 1970, for `Clock`.
-        retrievers: Who searches the originals, for `Retrieve`.
+        retrievers: Who searches the originals, for `Retrieve`; nobody for the lexical one.
     """
 
     store: Store
@@ -73,6 +73,7 @@ class Outside:
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     retrievers: Sequence[Retriever | AsyncRetriever] = ()
+    _lexical: list[Retriever] = field(default_factory=list)
     leases: Leases = field(init=False)
     _here: _Here = field(default_factory=_Here)
 
@@ -116,15 +117,15 @@ class Outside:
 
     def _ask(self, effect: Retrieve | Prepare) -> Any:
         if isinstance(effect, Retrieve):
-            return retrieve(self.retrievers, effect)
-        return prepare(self.retrievers, effect)
+            return retrieve(self._asked(), effect)
+        return prepare(self._asked(), effect)
 
     async def aperform(self, effect: Effect[Any]) -> Any:
         """Perform an effect that needs no summariser, without keeping the event loop waiting."""
         if isinstance(effect, Retrieve):
-            return await aretrieve(self.retrievers, effect)
+            return await aretrieve(self._asked(), effect)
         if isinstance(effect, Prepare):
-            return await aprepare(self.retrievers, effect)
+            return await aprepare(self._asked(), effect)
         immediate = getattr(self.store, "immediate", False) and not isinstance(effect, Search)
         if immediate or not isinstance(effect, Stored):
             return self.perform(effect)
@@ -166,6 +167,16 @@ class Outside:
             msg = f"{kind} cannot do that: it has no {effect.verb}(); see the table of stores"
             raise UnsupportedError(msg, capability=effect.verb)
         return self.store
+
+    def _asked(self) -> Sequence[Retriever | AsyncRetriever]:
+        """Return who searches; who that is by default, is made when it is asked for."""
+        if self.retrievers:
+            return self.retrievers
+        if not self._lexical:
+            from memory.retrievers import LexicalRetriever  # noqa: PLC0415  # most have no recall
+
+            self._lexical.append(LexicalRetriever())
+        return self._lexical[:1]
 
     def emit(self, event: Event) -> None:
         """Tell every hook; one that raises is logged and does not stop the others."""

@@ -146,15 +146,13 @@ def checked_redact(redact: object) -> Redact | None:
 
 
 def checked_retrievers(retrievers: object) -> tuple[Retriever | AsyncRetriever, ...]:
-    """Return who searches the originals.
+    """Return who searches the originals; nobody for the one that there is by default.
 
     Raises:
         ConfigError: They are no retrievers.
     """
     if retrievers is None:
-        from memory.retrievers import LexicalRetriever  # noqa: PLC0415  # most have no recall
-
-        return (LexicalRetriever(),)
+        return ()
     able = isinstance(retrievers, (list, tuple)) and retrievers
     if (
         not able

@@ -5,10 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 from memory.recall.contract import Found, Ranking
-from memory.recall.periods import Period, periods, widened
 from memory.recall.periods_calendar import Calendar
+
+if TYPE_CHECKING:
+    from memory.recall.periods import Period
 
 __all__ = ("dated",)
 
@@ -42,6 +45,8 @@ def dated(
     Returns:
         The ranking, and whether a time was named in which something was said.
     """
+    from memory.recall.periods import periods, widened  # noqa: PLC0415  # 40 ms of patterns
+
     today = dates.day(max(0, stop - 1), said=said)
     wanted = [widened(each) for each in periods(text, today=today)]
     if not wanted:

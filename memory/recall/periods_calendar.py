@@ -13,7 +13,6 @@ from memory.cache import GenerationCache
 from memory.dates import opening
 from memory.identity import link, see
 from memory.messages import WireMessage
-from memory.recall.periods import date_of
 
 __all__ = ("Calendar", "calendar", "dates_of", "labels_of")
 
@@ -143,7 +142,11 @@ def _dated(messages: Sequence[WireMessage], start: int) -> Iterator[tuple[int, s
 
 def _day_of(label: str) -> date | None:
     known = _known.get(label)
-    return (known or _known.put(label, (date_of(label),)))[0]
+    if known is None:
+        from memory.recall.periods import date_of  # noqa: PLC0415  # 40 ms of patterns
+
+        known = _known.put(label, (date_of(label),))
+    return known[0]
 
 
 def _recorded(place: int, said: Sequence[float | None]) -> date | None:
