@@ -28,7 +28,7 @@ in scripts without spaces the pairs that hold a part of one. Words that tell a t
 
 from __future__ import annotations
 
-from memory.analysis.queries import Query, Term
+from memory.analysis.queries import Query, Term, sentences
 from memory.analysis.terms import SIZE, length_of, terms_of, written
 
-__all__ = ("SIZE", "Query", "Term", "length_of", "terms_of", "written")
+__all__ = ("SIZE", "Query", "Term", "length_of", "sentences", "terms_of", "written")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from memory.records import Match
 
-__all__ = ("Query", "Term")
+__all__ = ("Query", "Term", "sentences")
 
 ASKED = 10_000
 """Characters of a query that are looked at."""
@@ -187,13 +187,18 @@ def _telling(text: str) -> Iterator[Term]:
             yield Term(whole)
 
 
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a text; a dot within a word ends none."""
+    return _SENTENCES.split(text)
+
+
 def _parted(text: str) -> tuple[str, str]:
     """Return the sentences of a text that ask something, and the others; all where none does."""
-    sentences = _SENTENCES.split(text)
-    asked = [each for each in sentences if each.rstrip().endswith(("?", "？"))]
+    said = sentences(text)
+    asked = [each for each in said if each.rstrip().endswith(("?", "？"))]
     if not asked:
         return text, ""
-    return "\n".join(asked), "\n".join(each for each in sentences if each not in asked)
+    return "\n".join(asked), "\n".join(each for each in said if each not in asked)
 
 
 def _weighed(terms: Iterator[Term], weight: float) -> Iterator[Term]:

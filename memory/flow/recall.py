@@ -18,7 +18,7 @@ from memory.flow.originals import Originals
 from memory.flow.state import Context, Fitted, Prompt, State
 from memory.flow.store_effects import Index
 from memory.identity import see
-from memory.messages import WireMessage, role_of
+from memory.messages import WireMessage, last_user
 from memory.recall import Question, Ranking, fuse
 from memory.recall.choice import Choice, relevance
 from memory.recall.dating import dated
@@ -40,7 +40,6 @@ __all__ = (
 
 WHOLE = 0.75
 """The relevance from which all of the room is used; with less it is as much less."""
-
 STEPS = 32
 """How many sizes the room for what is recalled can have."""
 
@@ -147,9 +146,7 @@ def _chosen(
 ) -> Recollection:
     """Return what is shown of what was found."""
     told = relevance(rankings, hidden=search.hidden, asks=asks(question.text))
-    ranking = rankings[0] if len(rankings) == 1 else fuse(rankings)
-    said = search.prompt.said
-    ranking, speaks = dated(ranking, question.text, search.dates, search.stop, said)
+    ranking, speaks = _joint(search, question, rankings)
     told = max(told, nothing.floor) if speaks else told
     if told < nothing.floor:
         return replace(nothing, relevance=round(told, 4))
@@ -165,6 +162,14 @@ def _chosen(
     )
 
 
+def _joint(
+    search: Originals, question: Question, rankings: Sequence[Ranking]
+) -> tuple[Ranking, bool]:
+    """Return one ranking of all that was found, and whether a time was asked for; see `dated`."""
+    ranking = rankings[0] if len(rankings) == 1 else fuse(rankings)
+    return dated(ranking, question.text, search.dates, search.stop, search.prompt.said)
+
+
 def _room(state: State, most: float) -> float:
     """Return the tokens that there are for what is recalled.
 
@@ -173,7 +178,7 @@ def _room(state: State, most: float) -> float:
     estimated and is measured now changes by a few tokens, and what is shown should not.
     """
     left = state.budget.ceiling - state.counts.total
-    at = _last_user(state.messages)
+    at = last_user(state.messages)
     since = sum(state.counts[at + 1 :]) if at is not None else 0
     step = most / STEPS
     room = min(most, (left + since) // step * step)
@@ -195,7 +200,7 @@ def _inserted(
 
 def _with(prompt: Prompt, context: Context, fitted: Fitted, message: WireMessage) -> Fitted | None:
     """Return what to send with a snippet message in its place; None where it has no room."""
-    at, own = _last_user(fitted.messages), see([message])
+    at, own = last_user(fitted.messages), see([message])
     if at is None or context.recall is None:
         return None
     sent = [*fitted.messages[:at], message, *fitted.messages[at:]]
@@ -214,11 +219,6 @@ def _with(prompt: Prompt, context: Context, fitted: Fitted, message: WireMessage
         snippet=at,
         recalled=total - fitted.tokens,
     )
-
-
-def _last_user(messages: Sequence[WireMessage]) -> int | None:
-    places = range(len(messages) - 1, -1, -1)
-    return next((i for i in places if role_of(messages[i]) == "user"), None)
 
 
 def _told(prompt: Prompt, found: Recollection) -> events.Recalled:
@@ -248,8 +248,7 @@ def searched(
     question = Question(text=query)
     search = Originals(prompt, context, view, len(view.thread.rest), None)
     rankings, whole = yield from search.found(question)
-    ranking = rankings[0] if len(rankings) == 1 else fuse(rankings)
-    ranking, _ = dated(ranking, query, search.dates, search.stop, prompt.said)
+    ranking, _ = _joint(search, question, rankings)
     choices = search.chosen(question, ranking, room)
     lines = search.lines(choices)
     tokens = sum(context.meter.text(line) + 1 for line in lines)
@@ -307,7 +306,7 @@ def without_snippets(prompt: Prompt, context: Context) -> tuple[Prompt, WireMess
     if not any(ours):
         return prompt, None
     kept = [message for message, mine in zip(messages, ours, strict=True) if not mine]
-    last = _last_user(messages)
+    last = last_user(messages)
     carried = messages[last - 1] if last and ours[last - 1] else None
     return replace(prompt, messages=kept), carried
 

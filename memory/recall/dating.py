@@ -67,22 +67,19 @@ def _in(
     wanted: Sequence[Period], dates: Calendar, place: int, said: Sequence[float | None]
 ) -> bool:
     day = dates.day(place, said=said)
-    return day is not None and any(each.start <= day <= each.stop for each in wanted)
+    return day is not None and any(day in each for each in wanted)
 
 
 def _places(
     period: Period, dates: Calendar, stop: int, said: Sequence[float | None]
 ) -> Sequence[int]:
     """Return the places of the messages of a time, as far as days only go forward."""
-
-    class Days(Sequence):  # type: ignore[type-arg]
-        def __len__(self) -> int:
-            return stop
-
-        def __getitem__(self, place: int) -> object:  # type: ignore[override]
-            return dates.day(place, said=said) or date.min
-
     if not stop or dates.day(0, said=said) is None or dates.day(stop - 1, said=said) is None:
         return ()
-    days = Days()
-    return range(bisect_left(days, period.start), bisect_right(days, period.stop))  # type: ignore[type-var]
+
+    def day(place: int) -> date:
+        return dates.day(place, said=said) or date.min
+
+    places = range(stop)
+    first = bisect_left(places, period.start, key=day)
+    return range(first, bisect_right(places, period.stop, key=day))

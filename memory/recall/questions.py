@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from memory.messages import WireMessage, is_partial, role_of, text_of
+from memory.analysis import sentences
+from memory.messages import WireMessage, is_partial, last_user, role_of, text_of
 from memory.recall.contract import Question
 from memory.said import text_of_message
 
@@ -13,7 +14,6 @@ __all__ = ("asks", "question_of")
 
 CONTEXT = 2_000
 """Characters of the context of a question."""
-_SENTENCES = re.compile(r"(?<=[。！？\n])|(?<=[.!?])\s+")
 _QUESTION = re.compile(
     r"\b(?:who|whom|whose|what|when|where|which|why|how)\b"
     r"|[吗谁哪]|什么|多少|怎么|怎样|如何|为何|几",
@@ -36,11 +36,11 @@ def asks(text: str) -> bool:
     "What was it?" and "Is it mine?" do, and whoever asks to be reminded; "Can you book it?" does
     not, though it ends in a question mark.
     """
-    sentences = _SENTENCES.split(text)
+    said = sentences(text)
     return bool(_REMIND.search(text)) or any(
         _BEGINS.match(each)
         or (_marked(each) and (_QUESTION.search(each) or not _REQUEST.search(each)))
-        for each in sentences
+        for each in said
     )
 
 
@@ -64,9 +64,7 @@ def question_of(messages: Sequence[WireMessage], *, adopted: int) -> tuple[int, 
     """
     if is_partial(messages):
         return None
-    place = next(
-        (i for i in range(len(messages) - 1, -1, -1) if role_of(messages[i]) == "user"), None
-    )
+    place = last_user(messages)
     if place is None:
         return None
     text = text_of(messages[place])
